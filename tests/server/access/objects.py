@@ -98,9 +98,9 @@ def make_objects(app: FastAPI) -> Objects:
         maker.account("root", "operator")
         for name, study in studies.items():
             maker.account(f"{name}-lab", "researcher", study)
-        for login, study in (("ada", "mood"), ("bob", "mood"), ("eve", "other"), ("off", "mood")):
-            person = create_participant(session, store, studies[study].id, f"p-{login}")
-            maker.account(login, "user", studies[study], person)
+        for login, home in (("ada", "mood"), ("bob", "mood"), ("eve", "other"), ("off", "mood")):
+            person = create_participant(session, store, studies[home].id, f"p-{login}")
+            maker.account(login, "user", studies[home], person)
             if login in ("ada", "eve"):
                 maker.devices(login, person)
             if login == "ada":

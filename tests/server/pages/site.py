@@ -30,7 +30,7 @@ from tests.server.conftest import START, Scene, make_scene, make_user
 
 PASSWORD = "correct horse battery"
 TODAY = datetime.date(2026, 11, 28)
-DAYS, STEP, RELEASES_A_DAY = 60, 2, 40
+DAYS, STEP, RELEASES_A_DAY = 60, 3, 40
 
 
 def rate(share: float) -> dict[str, float | int]:

@@ -13,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
 from sordino.server.database.tables import Purpose
-from sordino.server.rights.statistics import compute
+from sordino.server.rights.statistics import compute_statistics
 from tests.server.conftest import set_consent
 from tests.server.pages.site import DAYS, PASSWORD, RELEASES_A_DAY, STEP, Site, running_site
 
@@ -42,7 +42,7 @@ PAGES = {
         "/account",
         "/operator",
     ],
-    "lab": ["/study", "/study/participants/p-moss", "/study/rates", "/study/groups"],
+    "lab": ["/study", "/study/participants/p-moss", "/study/add", "/study/rates", "/study/groups"],
     "root": ["/operator"],
 }
 
@@ -56,7 +56,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         for number in range(12):  # a closed week, for groups
             _, token = running.participant(f"p-{number}")
             running.release(token, [DAYS - 20, DAYS - 3])
-        compute(running.store, running.scene.study.id)
+        compute_statistics(running.store, running.scene.study.id)
         yield running
 
 
@@ -207,6 +207,28 @@ def test_a_researcher_sees_groups_rates_and_shared_trends_only(open_page: Open, 
     assert page.get_by_role("row", name="drawn").get_by_text("as expected").is_visible()
     page.goto("/study/groups")
     assert page.get_by_role("row", name="2026").first.is_visible()
+
+
+def test_a_person_is_invited_makes_an_account_and_agrees(open_page: Open) -> None:
+    page = open_page("lab")
+    page.get_by_role("link", name="Add a participant").click()
+    page.get_by_label("Pseudonym").fill("p moss")
+    page.get_by_role("button", name="Add").click()
+    page.get_by_text("A pseudonym has 1 to 64").wait_for()
+    page.get_by_label("Pseudonym").fill("p-fern")
+    page.get_by_role("button", name="Add").click()
+    address = page.locator("code.secret").first.inner_text()
+    person = open_page()
+    person.goto(address)
+    person.get_by_label("Name of your account").fill("fern")
+    for label in ("Password", "The same password again"):
+        person.get_by_label(label, exact=True).fill(PASSWORD)
+    person.get_by_role("button", name="Make my account").click()
+    person.get_by_role("link", name="My data").click()
+    assert person.get_by_text("You did not decide yet.").count() == 9
+    person.get_by_role("button", name="Agree to: Store what my devices release").first.click()
+    person.get_by_text("Your decision counts from now on.").wait_for()
+    assert person.get_by_text("You did not decide yet.").count() == 8
 
 
 def test_pages_and_forms_work_without_javascript(open_page: Open) -> None:

@@ -9,17 +9,27 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
+from fastapi.testclient import TestClient
 
 from sordino.server.access.context import Access
 from sordino.server.database.payloads import encrypt_counts
 from sordino.server.database.rights_tables import GroupMember, GroupStatistic
-from sordino.server.database.tables import Consent, DailyCount, Participant, Purpose, Study
+from sordino.server.database.tables import (
+    BundlePolicy,
+    Consent,
+    DailyCount,
+    Participant,
+    Purpose,
+    Study,
+)
 from sordino.server.registry.studies import create_participant
 from sordino.server.rights import audit, statistics
 from sordino.server.rights.deletion import delete_user
 from sordino.server.rights.private_sums import _mechanisms, private_sum
 from sordino.server.rights.statistics import closed_weeks, compute_statistics, set_budget, spent
 from tests.server.conftest import Clock, Scene
+from tests.server.rights.conftest import sign_in
+from tests.server.rights.test_trends import CARD
 
 NUMBERS = itertools.count()
 
@@ -221,3 +231,44 @@ def test_neighbours_differ_by_epsilon(epsilon: float) -> None:
     mechanisms = _mechanisms(epsilon)
     spending = mechanisms.total.map(1) + mechanisms.count.map(1)
     assert 0.99 * epsilon < spending <= epsilon
+
+
+def test_statistics_over_http(client: TestClient, scene: Scene, week) -> None:
+    with scene.store.transaction() as session:
+        session.get_one(BundlePolicy, scene.policies["drawn"].id).rates = CARD
+    add_users(scene, {"a": [0.45] * 12, "b": [0.45] * 3}, week)
+    compute_statistics(scene.store, scene.study.id)
+    headers = sign_in(scene.store, "researcher", scene.study.id)
+    rows = client.get("/v1/statistics", headers=headers).json()["statistics"]
+    assert [(row["cohort"], row["withheld"]) for row in rows] == [
+        ("", "complement"),
+        ("a", ""),
+        ("b", "few-users"),
+    ]
+    assert (rows[1]["users"], rows[1]["passes"], rows[1]["share"]) == (12, 0.45, 0.5)
+    assert rows[1]["low"] < 0.5 < rows[1]["high"]
+    assert {rows[0][name] for name in ("users", "passes", "share", "low", "high")} == {None}
+
+
+def test_budget_over_http(client: TestClient, scene: Scene) -> None:
+    operator = sign_in(scene.store, "operator")
+    path, budget = "/v1/studies/mood/budget", {"epsilon": 2, "epsilon_per_table": 0.5}
+    answer = client.put(path, json=budget, headers=operator)
+    assert answer.json() == {"epsilon": 2.0, "epsilon_per_table": 0.5, "spent": 0.0}
+    for change in ({"epsilon": 0.1}, {"epsilon": -1}, {"epsilon": "x"}, {"further": 1}):
+        assert client.put(path, json=budget | change, headers=operator).status_code == 422
+    assert client.put("/v1/studies/none/budget", json=budget, headers=operator).status_code == 404
+    researcher = sign_in(scene.store, "researcher", scene.study.id)
+    assert client.put(path, json=budget, headers=researcher).status_code == 403
+    assert client.get("/v1/budget", headers=researcher).json() == answer.json()
+
+
+def test_audit_over_http(client: TestClient, scene: Scene) -> None:
+    operator = sign_in(scene.store, "operator")
+    client.get("/v1/cohort", headers=sign_in(scene.store, "researcher", scene.study.id))
+    state = client.get("/v1/audit", headers=operator).json()
+    assert (state["entries"], state["intact"]) == (1, True)
+    known = f"/v1/audit?number=1&digest={state['digest']}"
+    assert client.get(known, headers=operator).json()["intact"] is True
+    wrong = client.get(f"/v1/audit?number=2&digest={state['digest']}", headers=operator).json()
+    assert (wrong["intact"], "entry 2" in wrong["fault"]) == (False, True)

@@ -93,7 +93,7 @@ ProviderOption = Annotated[
     typer.Option(
         "--provider",
         metavar="ISSUER",
-        help="OpenID Connect provider that people may sign in with, such as https://id.example.org.",
+        help="OpenID Connect provider for sign-in, such as https://id.example.org.",
         envvar="SORDINO_PROVIDER",
     ),
 ]

@@ -76,9 +76,9 @@ at most 59 of 100 pairs.'
 
 def _limit(row: Mapping[str, Any], kind: str, column: str) -> Limit | None:
     secret, high, speakers = row.get("secret"), row.get(column), row.get("speakers")
-    if not isinstance(secret, str) or not secret or type(high) not in (int, float):
+    if not isinstance(secret, str) or not secret:
         return None
-    if not 0 <= high <= 1:
+    if not isinstance(high, (int, float)) or isinstance(high, bool) or not 0 <= high <= 1:
         return None
     people = speakers if type(speakers) is int and 0 <= speakers < 10**6 else None
     return Limit(secret[:LONGEST_SECRET], kind, max(0.5, float(high)), people)

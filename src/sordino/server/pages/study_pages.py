@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from typing import Final
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse
+from pydantic import ValidationError
 
-from sordino.server.access.arguments import ResearchPrincipal, StoreOf
+from sordino.server.access.arguments import AccessOf, ResearchPrincipal, StoreOf
 from sordino.server.access.principal import Principal
+from sordino.server.access.routes.accounts import InvitationRequest, create_invitation
 from sordino.server.database.tables import Purpose, Study
-from sordino.server.errors import absent
+from sordino.server.errors import Problem, absent
 from sordino.server.pages.shown import show
 from sordino.server.pages.trend_views import plotted, policies_with_decisions, user_trends
 from sordino.server.pages.views import CohortRow, GroupRow
+from sordino.server.registry.messages import DeviceRequest, ParticipantRequest
+from sordino.server.registry.routes import post_device, post_participant
 from sordino.server.rights import audit
 from sordino.server.rights.consent import consents
 from sordino.server.rights.statistics import WEEK
@@ -32,6 +36,11 @@ DAYS: Final = 28
 MOST_PARTICIPANTS: Final = 200
 """Participants of a page."""
 TREND_DAYS: Final = 90
+_IN_USE: Final = "This pseudonym is in use: choose another."
+_NO_PSEUDONYM: Final = (
+    "A pseudonym has 1 to 64 letters, digits, hyphens and underscores, and a cohort at most 64 "
+    "characters."
+)
 WITHHELD: Final = {
     "few-users": "withheld: too few users",
     "complement": "withheld: too few users outside of the cohorts shown",
@@ -119,6 +128,44 @@ def groups_page(request: Request, principal: ResearchPrincipal, store: StoreOf) 
         for table in tables
     ]
     return show(request, principal, "groups.html", rows=rows, smallest=study.smallest_group)
+
+
+@router.get("/add")
+def add_page(request: Request, principal: ResearchPrincipal) -> HTMLResponse:
+    """The form of a new participant."""
+    return show(request, principal, "add.html", pseudonym="", cohort="", error="")
+
+
+@router.post("/add")
+def add_participant(
+    request: Request,
+    principal: ResearchPrincipal,
+    store: StoreOf,
+    access: AccessOf,
+    pseudonym: Annotated[str, Form(max_length=100)] = "",
+    cohort: Annotated[str, Form(max_length=100)] = "",
+) -> HTMLResponse:
+    """Make a participant and a device, and show the invitation and the token, once."""
+    with store.reading() as session:
+        study = session.get_one(Study, principal.study_id).name
+    try:
+        new = ParticipantRequest(pseudonym=pseudonym.strip(), cohort=cohort.strip())
+        post_participant(principal, store, study, new)
+    except (ValidationError, Problem) as error:
+        fault = _IN_USE if isinstance(error, Problem) else _NO_PSEUDONYM
+        shown = {"pseudonym": pseudonym, "cohort": cohort, "error": fault}
+        return show(request, principal, "add.html", status=422, **shown)
+    device = post_device(principal, store, study, new.pseudonym, DeviceRequest(name="device 1"))
+    invited = InvitationRequest(role="user", study=study, participant=new.pseudonym)
+    invitation = create_invitation(principal, store, access, invited)
+    return show(
+        request,
+        principal,
+        "added.html",
+        pseudonym=new.pseudonym,
+        invitation=invitation,
+        token=device.token,
+    )
 
 
 def cohort_rows(users: Sequence[CohortUser]) -> list[CohortRow]:

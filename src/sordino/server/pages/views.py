@@ -63,15 +63,14 @@ class BundleRow:
 
 @dataclass(frozen=True)
 class ConsentRow:
-    """A decision of a user about a purpose and a policy."""
+    """The newest decision of a user about a purpose and a policy; version 0 is none yet."""
 
     purpose: str
     policy: str
     digest: str
     version: int
     is_consent: bool
-    time: int
-    is_newest: bool = True
+    time: int | None
 
 
 @dataclass(frozen=True)

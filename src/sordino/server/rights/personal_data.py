@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 from sqlalchemy import ColumnElement, ForeignKey, Table, or_, select
@@ -15,12 +14,12 @@ KEPT: Final = frozenset({"audit_event", "deletion"})
 
 USER: Final[Table] = METADATA.tables[Participant.__tablename__]
 
-Conditions = Mapping[Table, ColumnElement[bool]]
+Conditions = dict[Table, ColumnElement[bool]]
 
 
 def rows_of(participant_id: int) -> Conditions:
     """The condition of a user's rows in each table that has some, parents before children."""
-    conditions: dict[Table, ColumnElement[bool]] = {USER: USER.c.id == participant_id}
+    conditions: Conditions = {USER: USER.c.id == participant_id}
     for table in METADATA.sorted_tables:
         keys = [key for key in _sorted(table) if key.column.table in conditions]
         if table is USER or not keys:

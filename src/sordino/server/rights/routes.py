@@ -9,9 +9,11 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import StreamingResponse
 from sqlalchemy import select
 
+from sordino.errors import StorageError
 from sordino.server.access.arguments import AccessOf, StoreOf, UserOrResearcher, UserPrincipal
 from sordino.server.access.principal import Principal, Scope, public
 from sordino.server.database.rights_tables import AuditEvent
+from sordino.server.database.tables import Purpose
 from sordino.server.errors import Problem, absent
 from sordino.server.rights import audit, receipt
 from sordino.server.rights.consent import add_decision, consents_of, set_paused
@@ -45,7 +47,7 @@ def read_consents(name: str, principal: UserOrResearcher, store: StoreOf) -> Con
         paused=user.paused,
         decisions=[
             StoredDecision(
-                purpose=row.purpose,
+                purpose=Purpose(row.purpose),
                 policy=row.policy,
                 version=row.version,
                 given=row.given,
@@ -129,8 +131,17 @@ def export_response(store: Store, participant_id: int, form: str) -> StreamingRe
     write, kind, suffix = (
         (json_export, JSON_TYPE, "json") if form == "json" else (parquet_export, ZIP_TYPE, "zip")
     )
+    try:
+        parts = write(store, participant_id)
+    except StorageError:
+        raise Problem(
+            "keys",
+            503,
+            "the key of the user is missing here, expected it in the store of keys: the operator "
+            "restores it",
+        ) from None
     return StreamingResponse(
-        write(store, participant_id),
+        parts,
         media_type=kind,
         headers={
             "Content-Disposition": f'attachment; filename="sordino-export.{suffix}"',

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query
 
@@ -30,6 +30,9 @@ from sordino.server.trends.rates import newest_rates
 
 router = APIRouter(prefix="/v1", tags=["statistics"])
 
+MOST_TABLES: Final = 5000
+"""Statistics of an answer, the newest ones."""
+
 KnownNumber = Annotated[int | None, Query(ge=1, le=2**62, description="`log.number` of a receipt.")]
 KnownDigest = Annotated[PolicyDigest | None, Query(description="`log.digest` of a receipt.")]
 
@@ -39,7 +42,7 @@ def read_statistics(principal: ResearchPrincipal, store: StoreOf) -> GroupTables
     """The stored statistics of the study, the newest week first. Asking again changes nothing."""
     assert principal.study_id is not None
     with store.reading() as session:
-        rows = statistics_of(session, principal.study_id)
+        rows = statistics_of(session, principal.study_id)[:MOST_TABLES]
         policies = {row.policy for row in rows}
         rates = {policy: newest_rates(session, principal.study_id, policy) for policy in policies}
     tables = []
@@ -52,7 +55,7 @@ def read_statistics(principal: ResearchPrincipal, store: StoreOf) -> GroupTables
     return GroupTables(statistics=tables)
 
 
-def _table(row: GroupStatistic, numbers: dict[str, float], share: GroupShare) -> GroupTable:
+def _table(row: GroupStatistic, numbers: dict[str, Any], share: GroupShare) -> GroupTable:
     return GroupTable(
         policy=row.policy,
         week=row.week,
