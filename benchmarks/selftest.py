@@ -6,6 +6,7 @@ test treats every utterance as a speaker.
 
     scripts/selftest --seeds 100
     scripts/selftest --seeds 3 --tables mechanisms
+    scripts/selftest --seeds 1 --tables mechanisms --attackers full --shuffles 39
     scripts/selftest --seeds 100 --tables uneven
 """
 
@@ -22,9 +23,10 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from sordino.attack import mechanisms, selftest
-from sordino.attack.attackers import families, screens
+from sordino.attack.attackers import families, scaling, screens
 from sordino.attack.secret import Secret
 from sordino.attack.significance import permutation_test
+from sordino.attack.splits import crossfit
 
 TABLES: dict[str, dict[str, Callable[[int], Any]]] = {
     "leaks": {name: partial(selftest.plant, name) for name in selftest.LEAKS},
@@ -41,6 +43,7 @@ TABLES: dict[str, dict[str, Callable[[int], Any]]] = {
 
 ATTACKERS = {
     "quick": families.QUICK_TABLE,
+    "full": families.FULL,
     "kernels": families.QUICK,
     "screens": screens.SCREEN_FAMILIES,
 }
@@ -105,9 +108,10 @@ def verdict(
     speaker = np.arange(len(table.x)) if naive else table.speaker
     with threadpool_limits(1):
         secret = Secret.of("secret", table.secret, speaker)
-        decision = permutation_test.judge(
-            table.x, secret, families=attackers, shuffles=shuffles, seed=seed
-        )
+        fold = secret.folds(seed)
+        shuffled, x = secret.shuffles(fold, shuffles, seed), scaling.in_range(table.x)
+        scores = families.score_attackers(x, secret, shuffled, crossfit(fold), attackers, seed=seed)
+        decision = permutation_test.conclude(secret, fold, scores.statistics)
     return decision.answer, decision.p, time.process_time() - start
 
 

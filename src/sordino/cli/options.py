@@ -172,6 +172,16 @@ NoiseOption = Annotated[
     typer.Option("--noise", metavar="DIR", help="Folder with recordings of noise, without speech."),
 ]
 
+PublicOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--public",
+        metavar="NAME=PATH",
+        help="Recordings of other people that decide scaling and principal components, so that "
+        "these tell nothing of the fitting speakers; repeatable.",
+    ),
+]
+
 AttackerOption = Annotated[
     list[str] | None,
     typer.Option(

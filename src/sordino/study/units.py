@@ -26,12 +26,11 @@ from sordino.attack import RiskAttacker
 from sordino.checkpoints import Finished
 from sordino.corpora.split import Parts
 from sordino.errors import ReleaseError
-from sordino.features import PreprocessFitter
 from sordino.metrics.bound import Bound
 from sordino.nn.fit import Plan, run_plan, run_rounds
 from sordino.nn.stack import fit_stacks
 from sordino.policy import Policy
-from sordino.release import Drawn, DrawnFitter, Fitter, Release, bounds, plan_all
+from sordino.release import Drawn, DrawnFitter, Fitter, MixtureFitter, Release, bounds, plan_all
 from sordino.release.drawn.fit import Space
 from sordino.study.checkpoints import gather_units
 from sordino.study.protocol import POLICIES, Fitters, Inputs, Options, space
@@ -80,7 +79,8 @@ def inputs_digest(inputs: Inputs, options: Options, fitters: Fitters) -> str:
         " ".join([name, f"{estimator!r}", plugins.source(estimator), *_sources(estimator)])
         for name, estimator in fitters.attackers.items()
     ]
-    content = json.dumps([asdict(options), attackers], sort_keys=True) + labels
+    space = inputs.public.hash if inputs.public else ""
+    content = json.dumps([asdict(options), attackers, space], sort_keys=True) + labels
     vectors = np.ascontiguousarray(inputs.x).tobytes()
     return hashlib.sha256(content.encode() + vectors).hexdigest()
 
@@ -190,20 +190,25 @@ class _Unit:
         return figures
 
     def membership(self) -> dict[str, dict[str, list[float]]]:
-        """The membership inference of each drawn release by its prototypes, and of the scaled
-        space.
+        """The membership inference of each drawn release and mixture by what ships, and of the
+        scaled space.
         """
         inputs, options = self.study.inputs, self.study.options
         drawn = {
             name: fitter
             for name, fitter in zip(options.releases, self.fitters, strict=True)
-            if isinstance(fitter, DrawnFitter)
+            if isinstance(fitter, DrawnFitter | MixtureFitter)
         }
         if not drawn:
             return {}
-        scaling = PreprocessFitter(options.scale, options.components)
-        x = inputs.x[: len(inputs.corpus)]
-        return shipped_membership(drawn, x, inputs.corpus, scaling, self.seed)
+        recordings = inputs._replace(x=inputs.x[: len(inputs.corpus)])
+        return shipped_membership(
+            drawn,
+            recordings.x,
+            inputs.corpus,
+            lambda rows: recordings.scaling(rows, options),
+            self.seed,
+        )
 
     def attack(self, z: Vectors, ignorant: RiskAttacker, releases: Sequence[Release]) -> Finished:
         """The guesses of all attackers on every release of recordings, and the record of the

@@ -197,9 +197,10 @@ def _score_kernel(
     """
     speaker = None if secret.within else secret.speaker
     with threadpool_limits(1):
-        labels = permutation_test.columns_of_test(secret, shuffled)
+        bent = permutation_test.bent_secrets(secret, shuffled)
+        labels = permutation_test.columns_of_test(secret, shuffled, bent)
         attackers = kernels.scores(x, labels, plan, speaker, families, [per_dimension])
-        return _score_table(attackers, secret, shuffled)
+        return _score_table(attackers, secret, shuffled, bent)
 
 
 def _score_screen(
@@ -207,9 +208,10 @@ def _score_screen(
 ) -> ScoreTable:
     """Families of `screens`."""
     with threadpool_limits(1):
-        labels = permutation_test.columns_of_test(secret, shuffled)
+        bent = permutation_test.bent_secrets(secret, shuffled)
+        labels = permutation_test.columns_of_test(secret, shuffled, bent)
         attackers = screens.scores(x, labels, plan, secret.speaker, secret.within, families)
-        return _score_table(attackers, secret, shuffled)
+        return _score_table(attackers, secret, shuffled, bent)
 
 
 def _score_estimator(
@@ -228,12 +230,17 @@ def _score_estimator(
         return _score_table(attackers, secret, shuffled)
 
 
-def _score_table(attackers: Iterable[Scores], secret: Secret, shuffled: Matrix) -> ScoreTable:
+def _score_table(
+    attackers: Iterable[Scores],
+    secret: Secret,
+    shuffled: Matrix,
+    bent: permutation_test.BentSecrets = (),
+) -> ScoreTable:
     """Scores of the secret alone, and statistics on it and on all its shuffles."""
     scores, statistics = [], []
     for attacker in attackers:
         if attacker.tested:
-            statistics += permutation_test.attacker_statistics(secret, shuffled, attacker)
+            statistics += permutation_test.attacker_statistics(secret, shuffled, attacker, bent)
         if attacker.in_sample:
             continue
         first = attacker.column(0, shuffled.shape[1])

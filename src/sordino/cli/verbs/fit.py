@@ -28,6 +28,7 @@ from sordino.cli.options import (
     JobsOption,
     JsonOption,
     NoiseOption,
+    PublicOption,
     SeedOption,
     bundle_options,
     corpora_from,
@@ -89,6 +90,7 @@ def fit(
     attackers: AttackersOption = "quick",
     conditions: ConditionsOption = None,
     noise: NoiseOption = None,
+    public: PublicOption = None,
     report: ReportOption = None,
     sign: SignOption = None,
     bundle_version: BundleVersionOption = None,
@@ -123,6 +125,7 @@ def fit(
         options=bundle_options(features, attackers, conditions, seed),
         int8=int8,
         noise=noise,
+        public=corpora_from(public) if public else None,
         cache=cache,
         jobs=jobs,
     )
