@@ -1,0 +1,202 @@
+"""Units on the workers of a Dask cluster.
+
+Work survives a worker: the scheduler repeats its units elsewhere, and this process sends arrays
+again that only the lost worker had. Work does not survive the scheduler: `ClusterError` says so at
+once, and a repeated command reads the units that are on disk.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sordino import progress
+from sordino.errors import ClusterError, DependencyError, install_step
+from sordino.parallel import node, shipment
+from sordino.parallel.processes import exclude_working_folder
+
+CONNECT_SECONDS: Final = 10.0
+"""Time for a scheduler to answer, and for a first worker."""
+
+DEATH_SECONDS: Final = 5
+"""Time after which a worker of this machine that has lost its scheduler ends."""
+
+MOST_LOCAL: Final = 1_024
+"""The largest number of workers on this machine."""
+
+REPEAT: Final = "run the same command again, which reuses the parts that it stored"
+
+SCHEDULER_LOST: Final = f"the scheduler of the cluster was lost: start it, then {REPEAT}"
+
+SETTINGS: Final = {
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
+    "distributed.admin.large-graph-warning-threshold": "1GB",
+}
+"""Settings of Dask: no pages of a local scheduler or worker, and no advice on sizes."""
+
+
+@dataclass
+class Cluster:
+    """A connection to a scheduler. `connect` makes it."""
+
+    client: Any
+    workers: Workers
+    expected: dict[str, str]
+    """The versions that every worker must have."""
+    _sent: dict[int, tuple[Any, Any]] = field(default_factory=dict)
+
+    @property
+    def address(self) -> str:
+        """The address of the scheduler."""
+        return str(self.client.scheduler.address)
+
+    @property
+    def dashboard(self) -> str:
+        """The address of Dask's dashboard; empty for a local cluster, which has none."""
+        return "" if self.client.cluster else str(self.client.dashboard_link)
+
+    def __str__(self) -> str:
+        text = f"cluster {self.address}: {self.workers.alive} workers"
+        return f"{text}, dashboard {self.dashboard}" if self.dashboard else text
+
+    def send(self, part: Any, again: bool = False) -> Any:
+        """The future of a large part on the workers, sent once as long as the part exists."""
+        reference, future = self._sent.get(id(part), (None, None))
+        if reference is not None and reference() is part and not again:
+            return future
+        future = self.client.scatter(shipment.to_send(part), hash=False, broadcast=True)
+        key = id(part)
+        reference = weakref.ref(part, lambda _: self._sent.pop(key, None))
+        self._sent[key] = reference, future
+        return future
+
+    def check_running(self) -> None:
+        """Raise `ClusterError` if the scheduler is lost."""
+        if self.client.status != "running":
+            raise ClusterError(SCHEDULER_LOST)
+
+
+class Workers:
+    """The workers of a scheduler, and the groups of units that were lost with one."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._groups: dict[str, tuple[str, ...]] = {}
+        self.failed = 0
+        """Groups that were on a worker when it was lost. Another worker computes them."""
+
+    @property
+    def alive(self) -> int:
+        """The number of workers at the last update."""
+        return len(self._groups)
+
+    def update(self) -> None:
+        """Ask the scheduler for the workers and their groups."""
+        groups = self._client.processing()
+        lost = self._groups.keys() - groups.keys()
+        self.failed += sum(len(self._groups[worker]) for worker in lost)
+        self._groups = groups
+
+    def note(self) -> str:
+        """Workers and failures for the progress bar."""
+        text = "1 worker" if self.alive == 1 else f"{self.alive} workers"
+        return f"{text}, {self.failed} failed"
+
+
+@contextmanager
+def connect(address: str) -> Iterator[Cluster]:
+    """A connection to a cluster; a local cluster begins and ends with it. Arguments and errors:
+    `sordino.parallel.use`.
+    """
+    local = re.fullmatch(r"local:(\d{1,4})", address)
+    if not local and not re.fullmatch(r"(tcp|tls|ucx|ws|wss)://[^\s/]+:\d{1,5}", address):
+        raise ClusterError(
+            f"cluster {progress.quoted(address)}: expected local:N for N workers of this machine, "
+            "or the address of a scheduler, such as tls://host:8786: correct it"
+        )
+    if local and not 1 <= int(local[1]) <= MOST_LOCAL:
+        raise ClusterError(
+            f"cluster {address}: expected 1 to {MOST_LOCAL:,} workers: choose a number of them"
+        )
+    try:
+        import dask
+        import distributed
+    except ImportError as error:
+        raise DependencyError(
+            f"distributed is not installed, expected it for a cluster: {install_step('cluster')}"
+        ) from error
+    exclude_working_folder()
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # errors are raised here
+    with dask.config.set(SETTINGS):
+        if local:
+            with _local(distributed, int(local[1])) as scheduler:
+                yield from _connected(distributed, scheduler)
+        else:
+            yield from _connected(distributed, address)
+
+
+def _connected(distributed: Any, scheduler: Any) -> Iterator[Cluster]:
+    """A client of a scheduler whose workers have the versions of this process."""
+    name = getattr(scheduler, "scheduler_address", scheduler)
+    try:
+        client = distributed.Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
+    except (OSError, TimeoutError) as error:
+        raise ClusterError(
+            f"no scheduler answers at {name} within {CONNECT_SECONDS:.0f} s: start it, or correct "
+            "the address"
+        ) from error
+    with client:
+        workers = Workers(client)
+        try:
+            client.wait_for_workers(1, timeout=CONNECT_SECONDS)
+        except TimeoutError as error:
+            raise ClusterError(
+                f"{name} has no worker, expected one within {CONNECT_SECONDS:.0f} s: start workers"
+            ) from error
+        workers.update()
+        cluster = Cluster(client, workers, node.versions() | {node.SAFE_PATH: "1"})
+        for worker, versions in client.run(node.versions, on_error="return").items():
+            if isinstance(versions, Exception):
+                raise ClusterError(
+                    f"worker {worker} cannot import this version of sordino ({versions}): install "
+                    "it there"
+                ) from versions
+            node.check(worker, versions, cluster.expected)
+        progress.NOTE.set(workers.note)
+        try:
+            yield cluster
+        finally:
+            progress.NOTE.set(None)
+
+
+def _local(distributed: Any, count: int) -> Any:
+    """A scheduler in this process and workers of this machine, which end with it.
+
+    Only processes that have its certificate, which is in no file, can connect.
+    """
+    return distributed.LocalCluster(
+        n_workers=count,
+        threads_per_worker=1,
+        host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",
+        scheduler_kwargs={"dashboard": False},
+        security=_temporary_certificate(distributed),
+        silence_logs=logging.CRITICAL,
+        death_timeout=DEATH_SECONDS,
+    )
+
+
+def _temporary_certificate(distributed: Any) -> Any:
+    try:
+        return distributed.Security.temporary()
+    except ImportError as error:
+        raise DependencyError(
+            "cryptography is not installed, expected it for a cluster on this machine: "
+            f"{install_step('cluster')}"
+        ) from error

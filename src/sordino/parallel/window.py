@@ -1,0 +1,164 @@
+"""The units that are on a cluster at one time, and their results."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import queue
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final, Generic, TypeVar
+
+from sordino.errors import ClusterError
+from sordino.parallel import node, shipment
+from sordino.parallel.cluster import REPEAT, SCHEDULER_LOST, Cluster
+
+Unit = TypeVar("Unit")
+Result = TypeVar("Result")
+
+GROUP_SECONDS: Final = 1.0
+"""The duration that groups of short units aim at: sending one takes some hundredths of a second."""
+
+LARGEST_GROUP: Final = 1_000
+"""The most units of a group, whose results come together."""
+
+AHEAD: Final = 2
+"""Groups of each worker on the cluster: one runs, one waits."""
+
+ATTEMPTS: Final = 5
+"""How often a group is sent that lost its arrays with a worker."""
+
+POLL_SECONDS: Final = 0.5
+"""The time between two looks at the scheduler."""
+
+WORKER_SECONDS: Final = 60.0
+"""The time for a first worker to come back after the last was lost."""
+
+
+def map(
+    cluster: Cluster,
+    function: Callable[[Unit], Result],
+    units: Iterable[Unit],
+    *,
+    ordered: bool = False,
+) -> Iterator[Result]:
+    """The result of each unit; see `sordino.parallel.map`."""
+    results = _Window(cluster, function, enumerate(units)).results()
+    if not ordered:
+        yield from (result for _, result in results)
+        return
+    waiting: dict[int, Result] = {}
+    following = 0
+    for number, result in results:
+        waiting[number] = result
+        while following in waiting:
+            yield waiting.pop(following)
+            following += 1
+
+
+@dataclass
+class _Group(Generic[Unit]):
+    """Units that are sent together, with their numbers."""
+
+    numbered: list[tuple[int, Unit]]
+    attempts: int = 0
+
+
+@dataclass
+class _Window(Generic[Unit, Result]):
+    """The groups on the cluster: a few for each worker, so that a long list needs no memory."""
+
+    cluster: Cluster
+    function: Callable[[Unit], Result]
+    numbered: Iterator[tuple[int, Unit]]
+    _running: dict[Any, _Group[Unit]] = field(default_factory=dict)
+    _finished: queue.SimpleQueue[Any] = field(default_factory=queue.SimpleQueue)
+    _size: int = 1
+    _since_update: int = 0
+
+    def results(self) -> Iterator[tuple[int, Result]]:
+        """The number and the result of each unit, as they come."""
+        try:
+            self._fill()
+            while self._running:
+                future = self._next()
+                group = self._running.pop(future)
+                results = self._collect(future, group)
+                self._fill()
+                for (number, _), result in zip(group.numbered, results, strict=False):
+                    yield number, result
+        finally:
+            if self._running and self.cluster.client.status == "running":
+                self.cluster.client.cancel(list(self._running))
+
+    def _fill(self) -> None:
+        """Send groups until each worker has one that waits."""
+        while len(self._running) < AHEAD * max(1, self.cluster.workers.alive):
+            numbered = list(itertools.islice(self.numbered, self._size))
+            if not numbered:
+                return
+            self._send(_Group(numbered))
+
+    def _send(self, group: _Group[Unit]) -> None:
+        self.cluster.check_running()
+        units = [unit for _, unit in group.numbered]
+        content, parts = shipment.pack((self.function, units))
+        futures = [self.cluster.send(part, again=group.attempts > 0) for part in parts]
+        future = self.cluster.client.submit(
+            node.run_group, content, self.cluster.expected, *futures, pure=False
+        )
+        group.attempts += 1
+        self._running[future] = group
+        future.add_done_callback(self._finished.put)
+
+    def _next(self) -> Any:
+        """A future that is finished, failed or cancelled."""
+        idle, workers = 0.0, self.cluster.workers
+        self._since_update += 1
+        if self._since_update > workers.alive:
+            self._update()
+        while idle < WORKER_SECONDS:
+            try:
+                return self._finished.get(timeout=POLL_SECONDS)
+            except queue.Empty:
+                self._update()
+                idle = 0.0 if workers.alive else idle + POLL_SECONDS
+        raise ClusterError(
+            f"{self.cluster.address} has no worker left, expected one within "
+            f"{WORKER_SECONDS:.0f} s: start workers, then {REPEAT}"
+        )
+
+    def _update(self) -> None:
+        self.cluster.check_running()
+        self.cluster.workers.update()
+        self._since_update = 0
+
+    def _collect(self, future: Any, group: _Group[Unit]) -> list[Result]:
+        """The results of a group; none if it was sent again."""
+        if future.status == "cancelled":
+            return self._repeat(future, group)
+        try:
+            seconds, results = future.result()
+        except Exception as error:
+            if type(error).__name__ == "KilledWorker":  # of a package that is not imported here
+                raise ClusterError(
+                    "several workers were killed one after the other while they computed the same "
+                    "unit, most likely for memory: use workers with more memory, then "
+                    f"{REPEAT}"
+                ) from error
+            raise
+        share = seconds / len(group.numbered)
+        self._size = max(1, min(LARGEST_GROUP, math.ceil(GROUP_SECONDS / max(share, 1e-6))))
+        return list(results)
+
+    def _repeat(self, future: Any, group: _Group[Unit]) -> list[Result]:
+        """Send a group again whose arrays were lost with a worker."""
+        if getattr(future.exception(), "reason", "") != "lost dependencies":
+            raise ClusterError(SCHEDULER_LOST)
+        if group.attempts >= ATTEMPTS:
+            raise ClusterError(
+                f"a group of units lost its arrays {ATTEMPTS} times with their worker: use workers "
+                f"that last, then {REPEAT}"
+            )
+        self._send(group)
+        return []
