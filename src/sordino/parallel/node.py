@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import platform
 import sys
 import threading
@@ -75,13 +76,20 @@ def check(worker: str, actual: Mapping[str, str], expected: Mapping[str, str]) -
     )
 
 
-def run_group(content: bytes, expected: Mapping[str, str], *parts: Any) -> tuple[float, list[Any]]:
+def run_group(
+    content: bytes, expected: Mapping[str, str], folder: str, *parts: Any
+) -> tuple[float, list[Any]]:
     """Seconds and results of a group of units; `content` has the function and the units.
 
-    A worker that joined late is checked here.
+    A worker that joined late is checked here. Relative paths mean files of `folder`, the working
+    folder of the client; where a machine does not have it, they mean no file.
     """
     check(platform.node(), versions(), expected)
     with _COMPUTING:
+        try:
+            os.chdir(folder)
+        except OSError:
+            os.chdir(os.sep)
         begin = time.perf_counter()
         function, units = shipment.unpack(content, [shipment.from_sent(part) for part in parts])
         results = [function(unit) for unit in units]

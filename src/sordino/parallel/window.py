@@ -7,6 +7,7 @@ import math
 import queue
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
 from sordino.errors import ClusterError
@@ -105,7 +106,7 @@ class _Window(Generic[Unit, Result]):
         content, parts = shipment.pack((self.function, units))
         futures = [self.cluster.send(part, again=group.attempts > 0) for part in parts]
         future = self.cluster.client.submit(
-            node.run_group, content, self.cluster.expected, *futures, pure=False
+            node.run_group, content, self.cluster.expected, str(Path.cwd()), *futures, pure=False
         )
         group.attempts += 1
         self._running[future] = group

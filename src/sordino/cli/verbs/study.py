@@ -14,6 +14,7 @@ from sordino.cli.options import (
     CORES,
     AttackersOption,
     CacheOption,
+    ClusterOption,
     ConditionsOption,
     CorpusOption,
     EncoderOption,
@@ -66,6 +67,7 @@ def cross_corpus(
     cache: CacheOption = CACHE,
     seed: SeedOption = 0,
     jobs: JobsOption = CORES,
+    cluster: ClusterOption = None,  # noqa: ARG001 (its callback connects)
     json: JsonOption = None,
 ) -> None:
     """Fit releases on one corpus, use them on another, and measure remedies.
@@ -107,6 +109,7 @@ def personalisation(
     cache: CacheOption = CACHE,
     seed: SeedOption = 0,
     jobs: JobsOption = CORES,
+    cluster: ClusterOption = None,  # noqa: ARG001 (its callback connects)
     json: JsonOption = None,
 ) -> None:
     """Adapt releases to a user, and measure utility and leakage.
@@ -147,6 +150,7 @@ def conditions(
     cache: CacheOption = CACHE,
     seed: SeedOption = 0,
     jobs: JobsOption = CORES,
+    cluster: ClusterOption = None,  # noqa: ARG001 (its callback connects)
     json: JsonOption = None,
 ) -> None:
     """Test releases in noise, on a telephone and in a room that their fit never saw.
