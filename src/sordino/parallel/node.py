@@ -72,7 +72,7 @@ def check(worker: str, actual: Mapping[str, str], expected: Mapping[str, str]) -
     name = next(name for name in different if name != SAFE_PATH)
     raise ClusterError(
         f"worker {worker}: {name} {actual.get(name)}, expected {expected[name]} as here: install "
-        "the same versions on every machine"
+        "the same versions on every machine, then restart its workers"
     )
 
 

@@ -81,6 +81,7 @@ class _Window(Generic[Unit, Result]):
         """The number and the result of each unit, as they come."""
         try:
             self._fill()
+            self._update()
             while self._running:
                 future = self._next()
                 group = self._running.pop(future)
