@@ -7,12 +7,17 @@ once, and a repeated command reads the units that are on disk.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
+import signal
 import weakref
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing import resource_tracker
 from typing import Any, Final
 
 from sordino import progress
@@ -25,6 +30,9 @@ CONNECT_SECONDS: Final = 10.0
 
 DEATH_SECONDS: Final = 5
 """Time after which a worker of this machine that has lost its scheduler ends."""
+
+CLOSE_SECONDS: Final = 0.5
+"""Time for a worker of this machine to end by itself."""
 
 MOST_LOCAL: Final = 1_024
 """The largest number of workers on this machine."""
@@ -135,7 +143,7 @@ def connect(address: str) -> Iterator[Cluster]:
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # errors are raised here
     with dask.config.set(SETTINGS):
         if local:
-            with _local(distributed, int(local[1])) as scheduler:
+            with _local_scheduler(distributed, int(local[1])) as scheduler:
                 yield from _connected(distributed, scheduler)
         else:
             yield from _connected(distributed, address)
@@ -175,12 +183,15 @@ def _connected(distributed: Any, scheduler: Any) -> Iterator[Cluster]:
             progress.NOTE.set(None)
 
 
-def _local(distributed: Any, count: int) -> Any:
+@contextmanager
+def _local_scheduler(distributed: Any, count: int) -> Iterator[Any]:
     """A scheduler in this process and workers of this machine, which end with it.
 
-    Only processes that have its certificate, which is in no file, can connect.
+    Only processes that have its certificate, which is in no file, can connect. The thread that
+    starts all others blocks Ctrl-C: only this process handles it, and then ends its workers.
     """
-    return distributed.LocalCluster(
+    start = partial(
+        distributed.LocalCluster,
         n_workers=count,
         threads_per_worker=1,
         host="127.0.0.1",
@@ -190,6 +201,25 @@ def _local(distributed: Any, count: int) -> Any:
         silence_logs=logging.CRITICAL,
         death_timeout=DEATH_SECONDS,
     )
+    resource_tracker.ensure_running()  # a later start would end the block
+    with ThreadPoolExecutor(1, initializer=_block_interrupts) as thread:
+        scheduler = thread.submit(start).result()
+    with scheduler:
+        try:
+            yield scheduler
+        finally:
+            scheduler.sync(_close_workers, scheduler)
+
+
+def _block_interrupts() -> None:
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+
+
+async def _close_workers(scheduler: Any) -> None:
+    """End the workers at once, in the midst of a unit too."""
+    workers = scheduler.workers.values()
+    await asyncio.gather(*(worker.close(timeout=CLOSE_SECONDS) for worker in workers))
 
 
 def _temporary_certificate(distributed: Any) -> Any:
