@@ -17,12 +17,12 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from sordino.parallel import processes
-from sordino.parallel.processes import exclude_working_folder
+from sordino.parallel.processes import end_processes, exclude_working_folder
 
 if TYPE_CHECKING:
     from sordino.parallel.cluster import Cluster
 
-__all__ = ["count_workers", "exclude_working_folder", "map", "use"]
+__all__ = ["count_workers", "end_processes", "exclude_working_folder", "map", "use"]
 
 Unit = TypeVar("Unit")
 Result = TypeVar("Result")

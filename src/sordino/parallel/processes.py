@@ -56,3 +56,12 @@ def map(
     call = joblib.delayed(function)
     results: Iterator[Result] = pool(call(unit) for unit in units)
     return results
+
+
+def end_processes() -> None:
+    """End the processes that wait for the next units, and wait for their end. They end by
+    themselves after some minutes.
+    """
+    from joblib.externals.loky import get_reusable_executor
+
+    get_reusable_executor().shutdown(wait=True)
