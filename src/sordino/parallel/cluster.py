@@ -25,11 +25,8 @@ from sordino.errors import ClusterError, DependencyError, install_step
 from sordino.parallel import node, shipment
 from sordino.parallel.processes import exclude_working_folder
 
-CONNECT_SECONDS: Final = 10.0
+CONNECT_SECONDS: Final = 30.0
 """Time for a scheduler to answer, and for a first worker."""
-
-DEATH_SECONDS: Final = 5
-"""Time after which a worker of this machine that has lost its scheduler ends."""
 
 CLOSE_SECONDS: Final = 0.5
 """Time for a worker of this machine to end by itself."""
@@ -159,6 +156,11 @@ def _connected(distributed: Any, scheduler: Any) -> Iterator[Cluster]:
             f"no scheduler answers at {name} within {CONNECT_SECONDS:.0f} s: start it, or correct "
             "the address"
         ) from error
+    except TypeError as error:
+        raise ClusterError(
+            f"{name}: no certificate, expected one for tls: name it in Dask's configuration, "
+            "distributed.comm.tls"
+        ) from error
     with client:
         workers = Workers(client)
         try:
@@ -199,7 +201,6 @@ def _local_scheduler(distributed: Any, count: int) -> Iterator[Any]:
         scheduler_kwargs={"dashboard": False},
         security=_temporary_certificate(distributed),
         silence_logs=logging.CRITICAL,
-        death_timeout=DEATH_SECONDS,
     )
     resource_tracker.ensure_running()  # a later start would end the block
     with ThreadPoolExecutor(1, initializer=_block_interrupts) as thread:
