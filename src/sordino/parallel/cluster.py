@@ -70,10 +70,10 @@ class Cluster:
         text = f"cluster {self.address}: {self.workers.alive} workers"
         return f"{text}, dashboard {self.dashboard}" if self.dashboard else text
 
-    def send(self, part: Any, again: bool = False) -> Any:
-        """The future of a large part on the workers, sent once as long as the part exists."""
+    def send(self, part: Any) -> Any:
+        """The future of a large part on the workers. It is sent once, and again if it was lost."""
         reference, future = self._sent.get(id(part), (None, None))
-        if reference is not None and reference() is part and not again:
+        if reference is not None and reference() is part and future.status == "finished":
             return future
         future = self.client.scatter(shipment.to_send(part), hash=False, broadcast=True)
         key = id(part)
@@ -93,20 +93,29 @@ class Workers:
     def __init__(self, client: Any) -> None:
         self._client = client
         self._groups: dict[str, tuple[str, ...]] = {}
-        self.failed = 0
-        """Groups that were on a worker when it was lost. Another worker computes them."""
+        self._failed: set[str] = set()
 
     @property
     def alive(self) -> int:
         """The number of workers at the last update."""
         return len(self._groups)
 
+    @property
+    def failed(self) -> int:
+        """Groups that were on a worker when it was lost. Another worker computes them."""
+        return len(self._failed)
+
+    def add_failed(self, *groups: str) -> None:
+        """Count groups, by their keys, that were lost with a worker."""
+        self._failed |= set(groups)
+
     def update(self) -> None:
         """Ask the scheduler for the workers and their groups."""
         groups = self._client.processing()
         lost = self._groups.keys() - groups.keys()
-        self.failed += sum(len(self._groups[worker]) for worker in lost)
-        self._groups = groups
+        self._groups, before = groups, self._groups
+        for worker in lost:
+            self.add_failed(*before[worker])
 
     def note(self) -> str:
         """Workers and failures for the progress bar."""

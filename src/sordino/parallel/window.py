@@ -105,7 +105,7 @@ class _Window(Generic[Unit, Result]):
         self.cluster.check_running()
         units = [unit for _, unit in group.numbered]
         content, parts = shipment.pack((self.function, units))
-        futures = [self.cluster.send(part, again=group.attempts > 0) for part in parts]
+        futures = [self.cluster.send(part) for part in parts]
         future = self.cluster.client.submit(
             node.run_group, content, self.cluster.expected, str(Path.cwd()), *futures, pure=False
         )
@@ -155,12 +155,13 @@ class _Window(Generic[Unit, Result]):
 
     def _repeat(self, future: Any, group: _Group[Unit]) -> list[Result]:
         """Send a group again whose arrays were lost with a worker."""
-        if getattr(future.exception(), "reason", "") != "lost dependencies":
+        if getattr(future.exception(), "reason", "") == "scheduler-connection-lost":
             raise ClusterError(SCHEDULER_LOST)
         if group.attempts >= ATTEMPTS:
             raise ClusterError(
                 f"a group of units lost its arrays {ATTEMPTS} times with their worker: use workers "
                 f"that last, then {REPEAT}"
             )
+        self.cluster.workers.add_failed(future.key)
         self._send(group)
         return []
