@@ -36,6 +36,8 @@ class Machines:
     """A scheduler, and a process that keeps two workers alive, as the manual starts them."""
 
     folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    """Further variables of the workers."""
     orphan_seconds: float = 0.0
     """The longest time that a worker outlived its scheduler."""
     _processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
@@ -49,12 +51,11 @@ class Machines:
         """Start all, and return the address of the scheduler."""
         self.file.unlink(missing_ok=True)
         here = ("--scheduler-file", str(self.file), "--host", "127.0.0.1", "--no-dashboard")
-        workers = ("--nworkers", str(WORKERS), "--nthreads", "1")
+        workers = ("--nworkers", f"{WORKERS}", "--nthreads", "1")
+        patience = ("--death-timeout", f"{DEATH_SECONDS}")
         self._processes = [_dask("scheduler", "--port", "0", *here)]
         _wait(self.file.exists)
-        self._processes.append(
-            _dask("worker", *here, *workers, "--death-timeout", str(DEATH_SECONDS))
-        )
+        self._processes.append(_dask("worker", *here, *workers, *patience, **self.environment))
         _wait(lambda: len(self.workers()) == WORKERS)
         return str(json.loads(self.file.read_text())["address"])
 
@@ -138,7 +139,7 @@ def disturbed_run(command: Sequence[str], out: Path, machines: Machines, kills: 
     """
     address = machines.start()
     for start in range(1, 1_000):
-        client = sordino(*command, "--out", str(out), "--cluster", address)
+        client = _start([*command, "--cluster", address], out)
         killed = False
         while kills.wait(client):
             address = kills.kill(client, machines) or address
@@ -151,21 +152,11 @@ def disturbed_run(command: Sequence[str], out: Path, machines: Machines, kills: 
     raise RuntimeError("the command never ended")
 
 
-def sordino(*arguments: str) -> subprocess.Popen[bytes]:
-    """The command line, in a process of its own without output."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "sordino", *arguments],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=ENVIRONMENT,
-    )
-
-
 def same_bytes(
     command: Sequence[str], folder: Path, count: int, *, seed: int, seconds: tuple[float, float]
 ) -> dict[str, Any]:
     """Kill until `count` kills happened; whether each run has the bytes of an undisturbed one."""
-    if sordino(*command, "--out", str(folder / "undisturbed")).wait():
+    if _start(command, folder / "undisturbed").wait():
         raise RuntimeError(f"sordino {' '.join(command)} fails without a kill")
     expected = (folder / "undisturbed" / "estimates.csv").read_bytes()
     kills, machines = Kills.of(count, seed, seconds), Machines(folder)
@@ -187,12 +178,22 @@ def same_bytes(
     }
 
 
-def _dask(*arguments: str) -> subprocess.Popen[bytes]:
+def _start(command: Sequence[str], out: Path) -> subprocess.Popen[bytes]:
+    """The command line without output, with a cache of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "sordino", *command, "--out", str(out), "--cache", f"{out}-cache"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=ENVIRONMENT,
+    )
+
+
+def _dask(*arguments: str, **environment: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "dask", *arguments],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env=ENVIRONMENT,
+        env=ENVIRONMENT | environment,
     )
 
 
