@@ -22,7 +22,7 @@ import pytest
 
 from sordino import parallel
 from sordino.errors import ClusterError, FeatureError
-from sordino.parallel.cluster import Cluster, connect
+from sordino.parallel.cluster import Cluster, connect_cluster
 from sordino.study import POLICIES, compare
 from tests.parallel.units import die_once, refuse, total
 from tests.study import synthetic_study
@@ -107,7 +107,7 @@ def test_a_stranger_cannot_connect(
 ) -> None:
     monkeypatch.setattr("sordino.parallel.cluster.CONNECT_SECONDS", 1.0)
     address = cluster.address.replace("tls", protocol)
-    with pytest.raises(ClusterError, match=message), connect(address):
+    with pytest.raises(ClusterError, match=message), connect_cluster(address):
         pass
 
 
@@ -135,7 +135,7 @@ def test_all_ways_give_the_same_estimates(tmp_path: Path) -> None:
     "address", ["", "local", "local:0", "local:-1", "local:2000", "http://x:1", "tcp://x", "x:8786"]
 )
 def test_a_malformed_address_is_refused(address: str) -> None:
-    with pytest.raises(ClusterError, match=r"^cluster .* expected "), connect(address):
+    with pytest.raises(ClusterError, match=r"^cluster .* expected "), connect_cluster(address):
         pass
 
 
@@ -145,5 +145,5 @@ def test_an_address_without_scheduler_is_refused(monkeypatch: pytest.MonkeyPatch
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
-    with pytest.raises(ClusterError, match="no scheduler answers"), connect(address):
+    with pytest.raises(ClusterError, match="no scheduler answers"), connect_cluster(address):
         pass

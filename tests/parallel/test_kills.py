@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sordino.errors import ClusterError
-from sordino.parallel.cluster import connect
+from sordino.parallel.cluster import connect_cluster
 from tests.study import synthetic_study
 
 pytest.importorskip("distributed")
@@ -48,7 +48,7 @@ def test_a_worker_of_another_version_is_refused(kills: dict[str, Any], tmp_path:
     try:
         with (
             pytest.raises(ClusterError, match=r"numpy 9\.9, expected .*: install"),
-            connect(address),
+            connect_cluster(address),
         ):
             pass
     finally:

@@ -14,30 +14,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from sordino.parallel import processes
-from sordino.parallel.processes import end_processes, exclude_working_folder
+from sordino.parallel.processes import Outcome, Work, end_processes, exclude_working_folder
 
 if TYPE_CHECKING:
     from sordino.parallel.cluster import Cluster
 
 __all__ = ["count_workers", "end_processes", "exclude_working_folder", "map", "use"]
 
-Unit = TypeVar("Unit")
-Result = TypeVar("Result")
-
 _CLUSTER: Final[ContextVar[Cluster | None]] = ContextVar("cluster", default=None)
 
 
 def map(
-    function: Callable[[Unit], Result],
-    units: Iterable[Unit],
+    function: Callable[[Work], Outcome],
+    units: Iterable[Work],
     *,
     jobs: int = 0,
     ordered: bool = False,
     threads: bool = False,
-) -> Iterator[Result]:
+) -> Iterator[Outcome]:
     """The result of a function for each unit, as they come.
 
     - `jobs`: the number of processes, 0 for one per core. 1 computes in this process. On a cluster
@@ -82,9 +79,9 @@ def use(address: str) -> Iterator[Cluster]:
     Raises `ClusterError` for another address, where no scheduler answers, and for workers with
     other versions; `DependencyError` without the extra `cluster`.
     """
-    from sordino.parallel.cluster import connect  # imported here: it takes half a second
+    from sordino.parallel.cluster import connect_cluster  # imported here: it takes half a second
 
-    with connect(address) as cluster:
+    with connect_cluster(address) as cluster:
         token = _CLUSTER.set(cluster)
         try:
             yield cluster

@@ -48,7 +48,7 @@ SETTINGS: Final = {
 
 @dataclass
 class Cluster:
-    """A connection to a scheduler. `connect` makes it."""
+    """A connection to a scheduler. `connect_cluster` makes it."""
 
     client: Any
     workers: Workers
@@ -124,7 +124,7 @@ class Workers:
 
 
 @contextmanager
-def connect(address: str) -> Iterator[Cluster]:
+def connect_cluster(address: str) -> Iterator[Cluster]:
     """A connection to a cluster; a local cluster begins and ends with it. Arguments and errors:
     `sordino.parallel.use`.
     """
@@ -186,7 +186,7 @@ def _connected(distributed: Any, scheduler: Any) -> Iterator[Cluster]:
                     f"worker {worker} cannot import this version of sordino ({versions}): install "
                     "it there"
                 ) from versions
-            node.check(worker, versions, cluster.expected)
+            node.check_versions(worker, versions, cluster.expected)
         progress.NOTE.set(workers.note)
         try:
             yield cluster

@@ -59,7 +59,7 @@ def versions() -> dict[str, str]:
     }
 
 
-def check(worker: str, actual: Mapping[str, str], expected: Mapping[str, str]) -> None:
+def check_versions(worker: str, actual: Mapping[str, str], expected: Mapping[str, str]) -> None:
     """Refuse a worker with other versions. Raises `ClusterError`."""
     different = [name for name in expected if actual.get(name) != expected[name]]
     if not different:
@@ -84,13 +84,15 @@ def run_group(
     A worker that joined late is checked here. Relative paths mean files of `folder`, the working
     folder of the client; where a machine does not have it, they mean no file.
     """
-    check(platform.node(), versions(), expected)
+    check_versions(platform.node(), versions(), expected)
     with _COMPUTING:
         try:
             os.chdir(folder)
         except OSError:
             os.chdir(os.sep)
         begin = time.perf_counter()
-        function, units = shipment.unpack(content, [shipment.from_sent(part) for part in parts])
+        function, units = shipment.deserialise(
+            content, [shipment.from_sent(part) for part in parts]
+        )
         results = [function(unit) for unit in units]
         return time.perf_counter() - begin, results

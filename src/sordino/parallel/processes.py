@@ -11,8 +11,11 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-Unit = TypeVar("Unit")
-Result = TypeVar("Result")
+Work = TypeVar("Work")
+"""A unit."""
+
+Outcome = TypeVar("Outcome")
+"""The result of a unit."""
 
 
 def exclude_working_folder() -> None:
@@ -31,13 +34,13 @@ def cores() -> int:
 
 
 def map(
-    function: Callable[[Unit], Result],
-    units: Iterable[Unit],
+    function: Callable[[Work], Outcome],
+    units: Iterable[Work],
     jobs: int,
     *,
     ordered: bool = False,
     threads: bool = False,
-) -> Iterator[Result]:
+) -> Iterator[Outcome]:
     """The result of each unit; see `sordino.parallel.map`. Large arrays become memory maps that all
     processes share.
 
@@ -54,7 +57,7 @@ def map(
         prefer="threads" if threads else None,
     )
     call = joblib.delayed(function)
-    results: Iterator[Result] = pool(call(unit) for unit in units)
+    results: Iterator[Outcome] = pool(call(unit) for unit in units)
     return results
 
 

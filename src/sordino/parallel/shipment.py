@@ -43,7 +43,7 @@ class _Unpacker(pickle.Unpickler):
         return self.parts[number]
 
 
-def pack(item: object) -> tuple[bytes, list[Any]]:
+def serialise(item: object) -> tuple[bytes, list[Any]]:
     """The bytes of an object, and its large parts, each once."""
     stream = io.BytesIO()
     packer = _Packer(stream)
@@ -51,8 +51,8 @@ def pack(item: object) -> tuple[bytes, list[Any]]:
     return stream.getvalue(), packer.parts
 
 
-def unpack(content: bytes, parts: Sequence[Any]) -> Any:
-    """The object of `pack`. Only a worker calls it, with bytes of its own client."""
+def deserialise(content: bytes, parts: Sequence[Any]) -> Any:
+    """The object of `serialise`. Only a worker calls it, with bytes of its own client."""
     return _Unpacker(io.BytesIO(content), parts).load()
 
 

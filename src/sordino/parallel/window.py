@@ -8,14 +8,12 @@ import queue
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic
 
 from sordino.errors import ClusterError
 from sordino.parallel import node, shipment
 from sordino.parallel.cluster import REPEAT, SCHEDULER_LOST, Cluster
-
-Unit = TypeVar("Unit")
-Result = TypeVar("Result")
+from sordino.parallel.processes import Outcome, Work
 
 GROUP_SECONDS: Final = 1.0
 """The duration that groups of short units aim at: sending one takes some hundredths of a second."""
@@ -38,17 +36,17 @@ WORKER_SECONDS: Final = 60.0
 
 def map(
     cluster: Cluster,
-    function: Callable[[Unit], Result],
-    units: Iterable[Unit],
+    function: Callable[[Work], Outcome],
+    units: Iterable[Work],
     *,
     ordered: bool = False,
-) -> Iterator[Result]:
+) -> Iterator[Outcome]:
     """The result of each unit; see `sordino.parallel.map`."""
     results = _Window(cluster, function, enumerate(units)).results()
     if not ordered:
         yield from (result for _, result in results)
         return
-    waiting: dict[int, Result] = {}
+    waiting: dict[int, Outcome] = {}
     following = 0
     for number, result in results:
         waiting[number] = result
@@ -58,26 +56,26 @@ def map(
 
 
 @dataclass
-class _Group(Generic[Unit]):
+class _Group(Generic[Work]):
     """Units that are sent together, with their numbers."""
 
-    numbered: list[tuple[int, Unit]]
+    numbered: list[tuple[int, Work]]
     attempts: int = 0
 
 
 @dataclass
-class _Window(Generic[Unit, Result]):
+class _Window(Generic[Work, Outcome]):
     """The groups on the cluster: a few for each worker, so that a long list needs no memory."""
 
     cluster: Cluster
-    function: Callable[[Unit], Result]
-    numbered: Iterator[tuple[int, Unit]]
-    _running: dict[Any, _Group[Unit]] = field(default_factory=dict)
+    function: Callable[[Work], Outcome]
+    numbered: Iterator[tuple[int, Work]]
+    _running: dict[Any, _Group[Work]] = field(default_factory=dict)
     _finished: queue.SimpleQueue[Any] = field(default_factory=queue.SimpleQueue)
     _size: int = 1
     _since_update: int = 0
 
-    def results(self) -> Iterator[tuple[int, Result]]:
+    def results(self) -> Iterator[tuple[int, Outcome]]:
         """The number and the result of each unit, as they come."""
         try:
             self._fill()
@@ -101,10 +99,10 @@ class _Window(Generic[Unit, Result]):
                 return
             self._send(_Group(numbered))
 
-    def _send(self, group: _Group[Unit]) -> None:
+    def _send(self, group: _Group[Work]) -> None:
         self.cluster.check_running()
         units = [unit for _, unit in group.numbered]
-        content, parts = shipment.pack((self.function, units))
+        content, parts = shipment.serialise((self.function, units))
         futures = [self.cluster.send(part) for part in parts]
         future = self.cluster.client.submit(
             node.run_group, content, self.cluster.expected, str(Path.cwd()), *futures, pure=False
@@ -135,7 +133,7 @@ class _Window(Generic[Unit, Result]):
         self.cluster.workers.update()
         self._since_update = 0
 
-    def _collect(self, future: Any, group: _Group[Unit]) -> list[Result]:
+    def _collect(self, future: Any, group: _Group[Work]) -> list[Outcome]:
         """The results of a group; none if it was sent again."""
         if future.status == "cancelled":
             return self._repeat(future, group)
@@ -153,7 +151,7 @@ class _Window(Generic[Unit, Result]):
         self._size = max(1, min(LARGEST_GROUP, math.ceil(GROUP_SECONDS / max(share, 1e-6))))
         return list(results)
 
-    def _repeat(self, future: Any, group: _Group[Unit]) -> list[Result]:
+    def _repeat(self, future: Any, group: _Group[Work]) -> list[Outcome]:
         """Send a group again whose arrays were lost with a worker."""
         if getattr(future.exception(), "reason", "") == "scheduler-connection-lost":
             raise ClusterError(SCHEDULER_LOST)
