@@ -16,11 +16,12 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 
-from sordino.parallel import processes
-from sordino.parallel.processes import Outcome, Work, end_processes, exclude_working_folder
+from sordino.parallel import processes as _processes
+from sordino.parallel.processes import end_processes, exclude_working_folder
 
 if TYPE_CHECKING:
     from sordino.parallel.cluster import Cluster
+    from sordino.parallel.processes import Outcome, Work
 
 __all__ = ["count_workers", "end_processes", "exclude_working_folder", "map", "use"]
 
@@ -53,7 +54,7 @@ def map(
         from sordino.parallel import window
 
         return window.map(cluster, function, units, ordered=ordered)
-    return processes.map(function, units, jobs, ordered=ordered, threads=threads)
+    return _processes.map(function, units, jobs, ordered=ordered, threads=threads)
 
 
 def count_workers(jobs: int = 0) -> int:
@@ -65,7 +66,7 @@ def count_workers(jobs: int = 0) -> int:
     cluster = _CLUSTER.get()
     if cluster is not None and jobs != 1:
         return max(1, cluster.workers.alive)
-    return jobs if jobs > 0 else processes.cores()
+    return jobs if jobs > 0 else _processes.cores()
 
 
 @contextmanager

@@ -67,7 +67,7 @@ class Cluster:
         return "" if self.client.cluster else str(self.client.dashboard_link)
 
     def __str__(self) -> str:
-        text = f"cluster {self.address}: {self.workers.alive} workers"
+        text = f"cluster {self.address}: {self.workers}"
         return f"{text}, dashboard {self.dashboard}" if self.dashboard else text
 
     def send(self, part: Any) -> Any:
@@ -119,8 +119,10 @@ class Workers:
 
     def note(self) -> str:
         """Workers and failures for the progress bar."""
-        text = "1 worker" if self.alive == 1 else f"{self.alive} workers"
-        return f"{text}, {self.failed} failed"
+        return f"{self}, {self.failed} failed"
+
+    def __str__(self) -> str:
+        return "1 worker" if self.alive == 1 else f"{self.alive} workers"
 
 
 @contextmanager

@@ -5,7 +5,7 @@ A ridge classifier on z-scores is fitted with one speaker left out at a time; it
 on the other speakers. UAR over all utterances and in each corpus, with 95 % intervals over
 speakers. Chance is 0.25.
 
-    python benchmarks/encoder_layers.py --corpus ravdess=data/ravdess --corpus emodb=data/emodb
+    python benchmarks/encoder/layers.py --corpus ravdess=data/ravdess --corpus emodb=data/emodb
 
 Pooling, from outputs every 20 ms to one vector:
 

@@ -1,7 +1,7 @@
 """How many decisions of a drawn release change when a stream cuts an utterance, and when there is
 noise around it.
 
-    python benchmarks/cutting.py --corpus ravdess=data/ravdess
+    python benchmarks/device/cutting.py --corpus ravdess=data/ravdess
 
 Each recording stands between two seconds of its own noise, white and so many dB below full scale,
 and is released whole and as `Segmenter` cuts it. Releases are fitted on recordings without noise,
