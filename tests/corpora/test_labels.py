@@ -49,14 +49,14 @@ def test_two_spellings_of_a_label_are_refused_by_name(pair: tuple[str, str]) -> 
         CorpusError,
         match=r"^it: .* \(2 rows\) and .* \(1 rows\) look like one label in two spellings",
     ):
-        labels.require("it", [pair[0], pair[1], pair[0]], CorpusError)
+        labels.require_texts("it", [pair[0], pair[1], pair[0]], CorpusError)
 
 
 @pytest.mark.parametrize(
     "pair", [("1", "01"), ("1", "10"), ("a", "b"), ("f", "female"), ("NA", "na1"), ("-1", "1")]
 )
 def test_labels_that_differ_are_kept_as_written(pair: tuple[str, str]) -> None:
-    assert labels.require("it", list(pair), CorpusError).tolist() == list(pair)
+    assert labels.require_texts("it", list(pair), CorpusError).tolist() == list(pair)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_names_that_are_aliases_in_their_column_are_refused(
     column: str, pair: tuple[str, str]
 ) -> None:
     with pytest.raises(CorpusError, match="one label in two spellings"):
-        labels.require("it", list(pair), CorpusError, column=column)
+        labels.require_texts("it", list(pair), CorpusError, column=column)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_names_that_are_aliases_in_their_column_are_refused(
 )
 def test_kinds_that_do_not_mix_are_refused(values: Any) -> None:
     with pytest.raises(CorpusError, match=r"^it: "):
-        labels.require("it", values, CorpusError)
+        labels.require_texts("it", values, CorpusError)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_kinds_that_do_not_mix_are_refused(values: Any) -> None:
     ids=str,
 )
 def test_every_kind_of_column_is_written_as_text(values: Any, expected: list[str]) -> None:
-    assert labels.require("it", values, CorpusError).tolist() == expected
+    assert labels.require_texts("it", values, CorpusError).tolist() == expected
 
 
 @pytest.mark.parametrize("nothing", [None, np.nan, pd.NA, pd.NaT, "", "  ", "\u200b"], ids=repr)
@@ -116,7 +116,7 @@ def test_missing_labels_are_counted(nothing: Any) -> None:
     with pytest.raises(
         CorpusError, match="it: 1 of 2 labels are missing, the first in row 2, expected one a row"
     ):
-        labels.require("it", ["a", nothing], CorpusError)
+        labels.require_texts("it", ["a", nothing], CorpusError)
 
 
 def test_words_for_missing_and_zeros_in_front_are_told() -> None:
@@ -132,7 +132,7 @@ text = st.text(max_size=6)
 def test_labels_come_back_as_written_or_are_refused(values: list[str]) -> None:
     message = ""
     try:
-        assert labels.require("it", values, CorpusError).tolist() == values
+        assert labels.require_texts("it", values, CorpusError).tolist() == values
     except CorpusError as error:
         message = str(error)
     assert message.isprintable()

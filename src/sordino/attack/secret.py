@@ -196,7 +196,7 @@ def labels_of(name: str, values: ArrayLike) -> NDArray[Any]:
     array = np.asarray(values) if isinstance(values, np.ndarray | pd.Series) else None
     if array is not None and array.ndim == 1 and array.dtype.kind in "iuf":
         return array
-    texts = labels.require(name, values, AttackError, column=name)
+    texts = labels.require_texts(name, values, AttackError, column=name)
     objects: list[Any] = np.asarray(values, dtype=object).tolist()
     numeric = all(
         isinstance(value, int | float) and not isinstance(value, bool) for value in objects

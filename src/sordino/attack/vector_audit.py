@@ -180,7 +180,7 @@ class Audit:
         """
         x = kernels.check_vectors(X)
         values = labels_of(name, secret)
-        speakers = labels.require("speakers", groups, AttackError)
+        speakers = labels.require_texts("speakers", groups, AttackError)
         if not len(x) == len(values) == len(speakers):
             raise AttackError(
                 f"{len(x)} vectors, {len(values)} secrets, {len(speakers)} speakers, expected one "

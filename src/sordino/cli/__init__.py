@@ -49,6 +49,7 @@ VERBS: Final = {
     "release": "Release vectors of recordings or of a stream.",
     "budget": "Show or reset the daily count of released vectors.",
     "bench": "Measure the speed and size of a bundle.",
+    "serve": "Store released vectors of many users on a server.",
 }
 """Every verb and its line in `sordino --help`. The verb is in `sordino/cli/verbs/VERB.py`: a
 function with its name, or a typer application `app` if it has verbs of its own.
@@ -58,7 +59,7 @@ USERS: Final = {
     "Researcher": ("demo", "corpus", "extract", "words", "reproduce", "compare", "study"),
     "Auditor": ("audit",),
     "Builder": ("policy", "fit", "bundle"),
-    "Operator": ("release", "budget", "bench"),
+    "Operator": ("release", "budget", "bench", "serve"),
 }
 """The verbs by user, as `sordino --help` groups them."""
 

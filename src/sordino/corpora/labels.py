@@ -121,7 +121,7 @@ def texts(
     return text_of_row, missing | np.isin(text_of_row, list(empty)) if empty else missing
 
 
-def require(
+def require_texts(
     name: str,
     values: ArrayLike,
     error: type[SordinoError],

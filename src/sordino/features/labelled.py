@@ -133,7 +133,7 @@ def read_reference(
 def _label(path: Path, name: str, column: pd.Series, continuous: bool) -> NDArray[Any]:
     """One column of labels as text, or as numbers where it is continuous."""
     title = f"{path}: column `{name}`"
-    written = labels.require(title, column, FeatureError, column=name)
+    written = labels.require_texts(title, column, FeatureError, column=name)
     values = set(written.tolist())
     numbers = {value: _number(value) for value in values}
     words = [value for value in values if math.isnan(numbers[value])]

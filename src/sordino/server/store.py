@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from sordino.server.database.engine import connect
 from sordino.server.database.keys import KeyStore
+from sordino.server.database.partitions import Partitions
 from sordino.server.settings import Settings
 
 
@@ -20,6 +21,12 @@ class Store:
         self.settings = settings
         self.engine = connect(settings.database_url)
         self.keys = KeyStore(settings.keys_url)
+        self.partitions = Partitions(self.engine)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+        self.keys.close()
 
     def now(self) -> int:
         """UTC, in seconds since 1970."""
@@ -39,7 +46,10 @@ class Store:
             yield session
 
 
-def store_of(request: Request) -> Store:
-    """The store of the application that serves a request, as a dependency of routes."""
+async def store_of(request: Request) -> Store:
+    """The store of the application that serves a request, as a dependency of routes.
+
+    A coroutine runs in the loop of the server; a function would wait for a thread.
+    """
     store: Store = request.app.state.store
     return store

@@ -1,4 +1,6 @@
-"""`sordino study`: releases in other conditions, on another corpus, and adapted to a user."""
+"""`sordino study`: releases in other conditions, on another corpus, adapted to a user, and over
+days.
+"""
 
 from __future__ import annotations
 
@@ -182,6 +184,54 @@ def conditions(
         out / "report.html",
         json,
         caption="worst AUC: one emotion against neutral, under one policy",
+    )
+
+
+@app.command("tracking")
+def tracking(
+    corpus: CorpusOption,
+    out: OutOption,
+    release: ReleasesOption = None,
+    features: FeaturesOption = AUTOMATIC,
+    encoder: EncoderOption = None,
+    conditions: ConditionsOption = None,
+    noise: NoiseOption = None,
+    cache: CacheOption = CACHE,
+    seed: SeedOption = 0,
+    jobs: JobsOption = CORES,
+    cluster: ClusterOption = None,  # noqa: ARG001 (its callback connects)
+    json: JsonOption = None,
+) -> None:
+    """Track the share of an emotion over days from released vectors of simulated users.
+
+    Users consist of recordings of test speakers. Writes estimates.csv, run.json, report.html and
+    figure.svg to --out. If a run was interrupted, the same command resumes it.
+
+    Example:
+      sordino study tracking --corpus ravdess=data/ravdess \\
+        --corpus emodb=data/emodb --features mel --out tracking
+    """
+    from sordino.study import tracking as study
+
+    features = resolve_features(features, encoder)
+    releases = compared_releases(release, study.RELEASES)
+    result = study.evaluate(
+        corpora_from(corpus),
+        out,
+        features=features,
+        options=bundle_options(features, "quick", conditions, seed, releases=releases),
+        noise=noise,
+        cache=cache,
+        jobs=jobs,
+    )
+    recordings = result.days.groupby("utterances")["distinct"].mean()
+    effective = ", ".join(f"{number:.0f} of {day}" for day, number in recordings.items())
+    print_conditions(
+        study.tracking_figures(result.estimates),
+        "Tracking, mean of all policies and shares",
+        out / "report.html",
+        json,
+        caption=f"Different recordings among the utterances of a day: {effective}.",
     )
 
 

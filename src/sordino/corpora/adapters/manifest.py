@@ -89,7 +89,7 @@ def load(path: Path, name: str = NAME, keep_absent: bool = False) -> Corpus:
         )
     for column in LABELS:
         canonical = tuple(define.EMOTIONS) if column == "emotion" else ()
-        labels.require(
+        labels.require_texts(
             f"{path}: column {column}",
             frame[column],
             CorpusError,

@@ -15,7 +15,9 @@ def connect(url: str) -> Engine:
     it deletes; every transaction that may write takes the lock of writers at its start.
     """
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_size=POOL, max_overflow=0, pool_pre_ping=True)
+        # After a restart of PostgreSQL one request fails with 503, and all connections are renewed:
+        # cheaper than to ask before every request whether the connection is alive.
+        return create_engine(url, pool_size=POOL, max_overflow=0, pool_timeout=BUSY_SECONDS)
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
 
     @event.listens_for(engine, "connect")

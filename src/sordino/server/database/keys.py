@@ -6,12 +6,14 @@ deletes them everywhere, also in backups of the database, as the store is no par
 
 from __future__ import annotations
 
+import hmac
 import os
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import BigInteger, Integer, LargeBinary, delete, insert, select
+from sqlalchemy import BigInteger, Engine, Integer, LargeBinary, delete, insert, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from sordino.errors import StorageError
@@ -19,6 +21,8 @@ from sordino.server.database.engine import connect
 
 KEY_BYTES: Final = 32
 NONCE_BYTES: Final = 12
+
+_PART: Final = 500  # participants of one query
 
 
 class _Base(DeclarativeBase):
@@ -36,6 +40,17 @@ class UserKey(_Base):
     key: Mapped[bytes] = mapped_column(LargeBinary(KEY_BYTES))
 
 
+class DestroyedKey(_Base):
+    """A participant that was deleted: one that a restored backup shows is deleted again."""
+
+    __tablename__ = "destroyed_key"
+
+    participant_id: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False
+    )
+    time: Mapped[int] = mapped_column(BigInteger)
+
+
 class Cipher:
     """Encrypts the payloads of one participant. `place` names the row, so that a payload that was
     moved to another row is refused.
@@ -43,6 +58,11 @@ class Cipher:
 
     def __init__(self, key: bytes) -> None:
         self._aes = AESGCM(key)
+        self._mac_key = hmac.digest(key, b"sordino mac", "sha256")
+
+    def mac(self, message: bytes) -> bytes:
+        """HMAC-SHA256 of a message; without the key it tells nothing about the message."""
+        return hmac.digest(self._mac_key, message, "sha256")
 
     def encrypt(self, payload: bytes, place: str) -> bytes:
         """Nonce, ciphertext and tag."""
@@ -67,6 +87,10 @@ class KeyStore:
         self._engine = connect(url)
         _Base.metadata.create_all(self._engine)
 
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
     def create(self, participant_id: int) -> None:
         """Make the key of a new participant."""
         key = AESGCM.generate_key(8 * KEY_BYTES)
@@ -85,7 +109,51 @@ class KeyStore:
             )
         return Cipher(key)
 
-    def destroy(self, participant_id: int) -> None:
-        """Delete a key for good; SQLite overwrites it."""
+    def ciphers(self, participant_ids: Iterable[int]) -> Mapping[int, Cipher]:
+        """The ciphers of many participants; those without a key are absent."""
+        ciphers: dict[int, Cipher] = {}
+        with self._engine.connect().execution_options(reads=True) as connection:
+            numbers = list(participant_ids)
+            for part in (numbers[i : i + _PART] for i in range(0, len(numbers), _PART)):
+                rows = connection.execute(
+                    select(UserKey.participant_id, UserKey.key).where(
+                        UserKey.participant_id.in_(part)
+                    )
+                )
+                ciphers |= {row.participant_id: Cipher(row.key) for row in rows}
+        return ciphers
+
+    def destroy(self, participant_id: int, time: int) -> None:
+        """Delete a key for good, at a time in seconds since 1970. SQLite overwrites it, in its log
+        of writes too. A second call changes nothing.
+        """
         with self._engine.begin() as connection:
             connection.execute(delete(UserKey).where(UserKey.participant_id == participant_id))
+            mark = select(DestroyedKey.time).where(DestroyedKey.participant_id == participant_id)
+            if connection.scalar(mark) is None:
+                connection.execute(
+                    insert(DestroyedKey).values(participant_id=participant_id, time=time)
+                )
+        forget_log(self._engine)
+
+    def destroyed(self) -> frozenset[int]:
+        """The participants that were deleted."""
+        with self._engine.connect().execution_options(reads=True) as connection:
+            return frozenset(connection.scalars(select(DestroyedKey.participant_id)))
+
+    def existing(self) -> frozenset[int]:
+        """The participants that have a key."""
+        with self._engine.connect().execution_options(reads=True) as connection:
+            return frozenset(connection.scalars(select(UserKey.participant_id)))
+
+
+def forget_log(engine: Engine) -> None:
+    """Move the log of writes of SQLite into the database and empty it, so that it holds no deleted
+    row; where another connection reads it, the next call does.
+    """
+    if engine.dialect.name == "sqlite":
+        connection = engine.raw_connection()  # without a transaction, which the command refuses
+        try:
+            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        finally:
+            connection.close()

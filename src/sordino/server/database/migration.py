@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
+
+_SCRIPTS: Final = Path(__file__).parent / "migrations"
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
@@ -19,9 +24,20 @@ def downgrade(engine: Engine, revision: str) -> None:
     _run(engine, command.downgrade, revision)
 
 
+def current(engine: Engine) -> str:
+    """The revision of the tables; empty before the first."""
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision() or ""
+
+
+def newest() -> str:
+    """The newest revision that this version of sordino knows."""
+    return ScriptDirectory(str(_SCRIPTS)).get_current_head() or ""
+
+
 def _run(engine: Engine, action: object, revision: str) -> None:
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(_SCRIPTS))
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         action(config, revision)  # type: ignore[operator]

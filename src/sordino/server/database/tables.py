@@ -10,6 +10,8 @@ destroying the key also deletes the copies in backups. No column tells how often
 from __future__ import annotations
 
 import datetime
+import secrets
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
@@ -27,6 +29,22 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 IDENTIFIER = BigInteger().with_variant(Integer, "sqlite")
 """Row numbers; SQLite numbers rows itself only in a column of type INTEGER."""
+
+
+class Purpose(StrEnum):
+    """The purposes that a user consents to, each for a policy."""
+
+    STORAGE = "storage"
+    """Releases are stored, and the user sees their own trend; without it nothing is accepted."""
+    RESEARCH = "research"
+    """Researchers of the study see the trend under the pseudonym."""
+    GROUP = "group"
+    """The user counts in group statistics."""
+
+
+def random_identifier() -> int:
+    """A number of 62 random bits: it is never used twice, also after an old backup is restored."""
+    return secrets.randbits(62)
 
 
 class Base(DeclarativeBase):
@@ -61,7 +79,7 @@ class Participant(Base):
     __tablename__ = "participant"
     __table_args__ = (UniqueConstraint("study_id", "pseudonym"),)
 
-    id: Mapped[int] = mapped_column(IDENTIFIER, primary_key=True)
+    id: Mapped[int] = mapped_column(IDENTIFIER, primary_key=True, default=random_identifier)
     study_id: Mapped[int] = mapped_column(ForeignKey("study.id"))
     pseudonym: Mapped[str] = mapped_column(String(64))
     created: Mapped[int] = mapped_column(BigInteger)
@@ -124,7 +142,7 @@ class BundlePolicy(Base):
 
     id: Mapped[int] = mapped_column(IDENTIFIER, primary_key=True)
     bundle_id: Mapped[int] = mapped_column(ForeignKey("bundle.id"))
-    name: Mapped[str] = mapped_column(String(100))
+    name: Mapped[str] = mapped_column(String(200))
     digest: Mapped[str] = mapped_column(String(64))
     """The hash of the policy: consent is given to it, and bundles of one policy share it."""
     required: Mapped[str] = mapped_column(String(64))
@@ -147,6 +165,7 @@ class Consent(Base):
     id: Mapped[int] = mapped_column(IDENTIFIER, primary_key=True)
     participant_id: Mapped[int] = mapped_column(ForeignKey("participant.id"), index=True)
     purpose: Mapped[str] = mapped_column(String(64))
+    """A `Purpose`."""
     policy: Mapped[str] = mapped_column(String(64))
     """`BundlePolicy.digest`."""
     version: Mapped[int]
@@ -163,7 +182,10 @@ class Batch(Base):
     id: Mapped[int] = mapped_column(IDENTIFIER, primary_key=True)
     device_id: Mapped[int] = mapped_column(ForeignKey("device.id"))
     idempotency_key: Mapped[str] = mapped_column(String(64))
-    body_sha256: Mapped[bytes] = mapped_column(LargeBinary(32))
+    body_mac: Mapped[bytes] = mapped_column(LargeBinary(32))
+    """A MAC of the body under the key of the participant (`Cipher.mac`): a plain hash would let
+    everyone test which prototypes a small batch held.
+    """
     stored: Mapped[int]
     last_number: Mapped[int] = mapped_column(BigInteger)
     day: Mapped[datetime.date] = mapped_column(index=True)
@@ -171,19 +193,22 @@ class Batch(Base):
 
 
 class Release(Base):
-    """One released vector."""
+    """One released vector. PostgreSQL keeps each month in a partition of its own."""
 
     __tablename__ = "release"
-    __table_args__ = (Index("ix_release_participant_day", "participant_id", "day"),)
+    __table_args__ = (
+        Index("ix_release_participant_day", "participant_id", "day"),
+        {"postgresql_partition_by": "RANGE (day)"},
+    )
 
     device_id: Mapped[int] = mapped_column(ForeignKey("device.id"), primary_key=True)
     number: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     participant_id: Mapped[int] = mapped_column(ForeignKey("participant.id"))
     bundle_policy_id: Mapped[int] = mapped_column(ForeignKey("bundle_policy.id"))
     format: Mapped[int]
-    day: Mapped[datetime.date]
+    day: Mapped[datetime.date] = mapped_column(primary_key=True)
     payload: Mapped[bytes] = mapped_column(LargeBinary)
-    """The index of the prototype or the vector, encrypted."""
+    """The index of the prototype or the vector, encrypted (`sordino.server.database.payloads`)."""
 
 
 class DailyCount(Base):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from alembic import context
 
-from sordino.server.database.tables import Base
+from sordino.server.database.metadata import METADATA
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=Base.metadata,
+    target_metadata=METADATA,
     compare_type=True,
 )
 with context.begin_transaction():

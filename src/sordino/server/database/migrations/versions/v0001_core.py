@@ -66,7 +66,7 @@ def upgrade() -> None:
         sa.Column(
             "bundle_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
         ),
-        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("required", sa.String(length=64), nullable=False),
         sa.Column("family", sa.String(length=64), nullable=False),
@@ -127,7 +127,7 @@ def upgrade() -> None:
             "device_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
         ),
         sa.Column("idempotency_key", sa.String(length=64), nullable=False),
-        sa.Column("body_sha256", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("body_mac", sa.LargeBinary(length=32), nullable=False),
         sa.Column("stored", sa.Integer(), nullable=False),
         sa.Column("last_number", sa.BigInteger(), nullable=False),
         sa.Column("day", sa.Date(), nullable=False),
@@ -180,7 +180,8 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["participant_id"], ["participant.id"], name="fk_release_participant_id_participant"
         ),
-        sa.PrimaryKeyConstraint("device_id", "number", name="pk_release"),
+        sa.PrimaryKeyConstraint("device_id", "number", "day", name="pk_release"),
+        postgresql_partition_by="RANGE (day)",
     )
     op.create_index(
         "ix_release_participant_day", "release", ["participant_id", "day"], unique=False

@@ -1,0 +1,128 @@
+"""Runs the application: one process, bounded connections, no access log, an orderly end.
+
+SIGTERM and SIGINT refuse new connections, and give requests in progress `STOP_SECONDS`. What was
+answered with 201 is stored; an answer that was cut off is asked for again by the device.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Iterator
+from typing import Any, Final
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from sordino.errors import StorageError
+
+MOST_CONNECTIONS: Final = 2000
+"""The limit of connections at once; a further one gets status 503."""
+
+HEADER_SECONDS: Final = 10.0
+"""The limit of the time until the headers of a request are complete."""
+
+KEEP_ALIVE_SECONDS: Final = 15
+STOP_SECONDS: Final = 10
+BACKLOG: Final = 2048
+LARGEST_HEADERS: Final = 16 << 10  # bytes
+
+
+class _ImpatientProtocol(H11Protocol):
+    """HTTP that ends a connection whose headers take too long; uvicorn itself would wait."""
+
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._start()
+
+    def data_received(self, data: bytes) -> None:
+        self._start()
+        super().data_received(data)
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._cancel()
+
+    def on_response_complete(self) -> None:
+        self._cancel()
+        super().on_response_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._cancel()
+        super().connection_lost(exc)
+
+    def _start(self) -> None:
+        if self._deadline is None:
+            self._deadline = self.loop.call_later(HEADER_SECONDS, self._end)
+
+    def _cancel(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _end(self) -> None:
+        self._deadline = None
+        waits = self.cycle is None or self.cycle.response_complete
+        if waits and not self.transport.is_closing():
+            self.transport.close()
+
+
+class _Server(uvicorn.Server):
+    """A server for which SIGINT and SIGTERM are an orderly end, and no error."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        previous = {
+            number: signal.signal(number, self.handle_exit)
+            for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+
+def open_listener(host: str, port: int) -> tuple[socket.socket, str]:
+    """An open socket and its address as a URL. Raises `StorageError` for an address in use."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except (OSError, OverflowError) as error:
+        raise StorageError(
+            f"{host}:{port}: {error}, expected a free address: choose another --port or --host"
+        ) from error
+    shown = f"[{host}]" if ":" in host else host
+    return listener, f"http://{shown}:{listener.getsockname()[1]}"
+
+
+def configuration(app: ASGIApp, proxies: str = "") -> uvicorn.Config:
+    """The limits of the server.
+
+    - `proxies`: addresses or networks of proxies, separated by commas, whose `X-Forwarded-For` and
+      `X-Forwarded-Proto` count; empty for none.
+    """
+    return uvicorn.Config(
+        app,
+        http=_ImpatientProtocol,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=proxies or None,
+        limit_concurrency=MOST_CONNECTIONS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=STOP_SECONDS,
+        h11_max_incomplete_event_size=LARGEST_HEADERS,
+    )
+
+
+def serve(config: uvicorn.Config, listener: socket.socket) -> None:
+    """Serve on a socket until SIGINT or SIGTERM."""
+    with listener:
+        _Server(config).run(sockets=[listener])

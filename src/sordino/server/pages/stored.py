@@ -1,0 +1,171 @@
+"""What is stored about a user, as counts; no payload is read."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from sordino.server.database.tables import (
+    Bundle,
+    BundlePolicy,
+    Consent,
+    Device,
+    Participant,
+    Release,
+    Study,
+)
+from sordino.server.errors import absent
+from sordino.server.pages.limits import limits_of
+from sordino.server.pages.views import BundleRow, ConsentRow, DeviceRow, PolicyLimits, Stored
+
+
+class _Count(NamedTuple):
+    """The releases of a device under one policy of a bundle."""
+
+    device_id: int
+    bundle_policy_id: int
+    releases: int
+    first: datetime.date
+    last: datetime.date
+
+
+def stored_of(session: Session, participant_id: int, now: int) -> Stored:
+    """Everything that is stored about a user. Raises `Problem` 404 for a deleted user."""
+    user = session.get(Participant, participant_id)
+    study = session.get(Study, user.study_id) if user else None
+    if user is None or study is None:
+        raise absent("user")
+    counts = _counts(session, participant_id)
+    days = session.scalar(
+        select(func.count(func.distinct(Release.day))).where(
+            Release.participant_id == participant_id
+        )
+    )
+    policies = _policies(session, counts)
+    return Stored(
+        releases=sum(row.releases for row in counts),
+        days=days or 0,
+        first=min((row.first for row in counts), default=None),
+        last=max((row.last for row in counts), default=None),
+        retention_days=study.retention_days,
+        paused=user.paused,
+        study=study.name,
+        devices=_devices(session, participant_id, counts, now),
+        bundles=_bundles(counts, policies),
+        consents=consents_of(session, study.id, participant_id),
+    )
+
+
+def limits_of_user(session: Session, participant_id: int) -> list[PolicyLimits]:
+    """The limits of every policy under which a release of a user is stored."""
+    policies = _policies(session, _counts(session, participant_id))
+    return [
+        limits_of(bundle.card, policy.name, policy.required) for policy, bundle in policies.values()
+    ]
+
+
+def consents_of(session: Session, study_id: int, participant_id: int) -> list[ConsentRow]:
+    """All decisions of a user, the newest version of each purpose and policy first."""
+    names = dict(
+        session.execute(
+            select(BundlePolicy.digest, BundlePolicy.name)
+            .join(Bundle, Bundle.id == BundlePolicy.bundle_id)
+            .where(Bundle.study_id == study_id)
+            .order_by(Bundle.id)
+        ).all()
+    )
+    decisions = session.scalars(
+        select(Consent)
+        .where(Consent.participant_id == participant_id)
+        .order_by(Consent.policy, Consent.purpose, Consent.version.desc())
+    )
+    newest: set[tuple[str, str]] = set()
+    rows = []
+    for decision in decisions:
+        key = (decision.policy, decision.purpose)
+        rows.append(
+            ConsentRow(
+                purpose=decision.purpose,
+                policy=names.get(decision.policy, decision.policy[:12]),
+                digest=decision.policy,
+                version=decision.version,
+                is_consent=decision.given,
+                time=decision.time,
+                is_newest=key not in newest,
+            )
+        )
+        newest.add(key)
+    return rows
+
+
+def _counts(session: Session, participant_id: int) -> list[_Count]:
+    rows = session.execute(
+        select(
+            Release.device_id,
+            Release.bundle_policy_id,
+            func.count(),
+            func.min(Release.day),
+            func.max(Release.day),
+        )
+        .where(Release.participant_id == participant_id)
+        .group_by(Release.device_id, Release.bundle_policy_id)
+    )
+    return [_Count(*row) for row in rows]
+
+
+def _policies(
+    session: Session, counts: Sequence[_Count]
+) -> Mapping[int, tuple[BundlePolicy, Bundle]]:
+    rows = session.execute(
+        select(BundlePolicy, Bundle)
+        .join(Bundle, Bundle.id == BundlePolicy.bundle_id)
+        .where(BundlePolicy.id.in_({row.bundle_policy_id for row in counts}))
+        .order_by(BundlePolicy.id)
+    )
+    return {policy.id: (policy, bundle) for policy, bundle in rows}
+
+
+def _devices(
+    session: Session, participant_id: int, counts: Sequence[_Count], now: int
+) -> list[DeviceRow]:
+    devices = session.scalars(
+        select(Device).where(Device.participant_id == participant_id).order_by(Device.id)
+    )
+    return [
+        DeviceRow(
+            name=device.name,
+            created=device.created,
+            releases=sum(row.releases for row in counts if row.device_id == device.id),
+            last_day=device.last_day,
+            state=device_state(device, now),
+        )
+        for device in devices
+    ]
+
+
+def device_state(device: Device, now: int) -> str:
+    """Whether the token of a device opens anything."""
+    if device.revoked is not None:
+        return "revoked"
+    return "expired" if device.expires is not None and device.expires <= now else "in use"
+
+
+def _bundles(
+    counts: Sequence[_Count], policies: Mapping[int, tuple[BundlePolicy, Bundle]]
+) -> list[BundleRow]:
+    return [
+        BundleRow(
+            name=bundle.name,
+            policy=policy.name,
+            digest=bundle.digest,
+            releases=sum(row.releases for row in rows),
+            first=min(row.first for row in rows),
+            last=max(row.last for row in rows),
+        )
+        for number, (policy, bundle) in policies.items()
+        if (rows := [row for row in counts if row.bundle_policy_id == number])
+    ]

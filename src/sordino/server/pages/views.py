@@ -1,0 +1,194 @@
+"""What pages show, as frozen values. Shares are from 0 to 1, times in seconds since 1970 (UTC)."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Period:
+    """A day or a week of a trend. Without an estimate `share`, `low` and `high` are None."""
+
+    first: datetime.date
+    last: datetime.date
+    releases: int
+    share: float | None = None
+    low: float | None = None
+    """95 % limits."""
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Trend:
+    """The share of an emotion among the utterances of a user, by day or by week."""
+
+    emotion: str
+    """The required emotion of the policy."""
+    policy: str
+    periods: Sequence[Period]
+    changes: Sequence[datetime.date] = ()
+    """First days of periods from which the share differs from before."""
+    cannot_tell: str = ""
+    """Why no share can be estimated; empty if it can."""
+    identifier: str = "trend"
+    """Unique on its page, of letters, digits and hyphens."""
+
+
+@dataclass(frozen=True)
+class DeviceRow:
+    """A device of a user."""
+
+    name: str
+    created: int
+    releases: int
+    last_day: datetime.date | None
+    state: str
+    """In use, expired or revoked."""
+
+
+@dataclass(frozen=True)
+class BundleRow:
+    """A bundle and policy under which releases are stored."""
+
+    name: str
+    policy: str
+    digest: str
+    releases: int
+    first: datetime.date | None
+    last: datetime.date | None
+
+
+@dataclass(frozen=True)
+class ConsentRow:
+    """A decision of a user about a purpose and a policy."""
+
+    purpose: str
+    policy: str
+    digest: str
+    version: int
+    is_consent: bool
+    time: int
+    is_newest: bool = True
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Everything that is stored about a user, as counts."""
+
+    releases: int
+    days: int
+    first: datetime.date | None
+    last: datetime.date | None
+    retention_days: int
+    paused: bool
+    study: str = ""
+    devices: Sequence[DeviceRow] = ()
+    bundles: Sequence[BundleRow] = ()
+    consents: Sequence[ConsentRow] = ()
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What an attacker infers from a released vector, from the card of a bundle."""
+
+    secret: str
+    kind: str
+    """`bound`: no attacker exceeds `high`; `measured`: of the attackers that were tried."""
+    high: float
+    """Upper limit of the AUC, in [0.5, 1]."""
+    speakers: int | None = None
+
+
+@dataclass(frozen=True)
+class PolicyLimits:
+    """What is hidden and what is not, under one policy of a bundle."""
+
+    policy: str
+    required: str
+    limits: Sequence[Limit] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True)
+class ParticipantRow:
+    """A participant of a study: counts, no trend."""
+
+    pseudonym: str
+    cohort: str
+    devices: int
+    releases: int
+    last_day: datetime.date | None
+    missing_days: int
+    """Days without a release, of the days of the table since the participant was added."""
+    state: str
+    """Active, paused, or without consent."""
+    shares_trend: bool
+    """Whether the participant agreed that researchers see the trend."""
+
+
+@dataclass(frozen=True)
+class CohortRow:
+    """The participants of a cohort together."""
+
+    name: str
+    participants: int
+    active: int
+    devices: int
+    releases: int
+    missing: float | None
+    """Share of days without a release."""
+
+
+@dataclass(frozen=True)
+class RateRow:
+    """The share of releases that pass, against what the card of the bundle expects."""
+
+    name: str
+    """Of the policy, cohort or device."""
+    releases: int
+    observed: float | None
+    low: float | None
+    """Limits of the expected share for any share of the emotion."""
+    high: float | None
+    is_alarm: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class GroupRow:
+    """A statistic of a cohort in a week; without `share` it is withheld."""
+
+    cohort: str
+    first: datetime.date
+    last: datetime.date
+    users: int | None
+    share: float | None = None
+    low: float | None = None
+    high: float | None = None
+    epsilon: float | None = None
+    """Of differential privacy, where the study asks for it."""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the health of a server."""
+
+    name: str
+    state: str
+    is_good: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class StudyRow:
+    """A study as its operator sees it: counts only."""
+
+    name: str
+    participants: int
+    devices: int
+    releases: int
+    retention_days: int
+    epsilon_spent: float | None = None
+    epsilon_limit: float | None = None

@@ -1,0 +1,1 @@
+"""What a study registers: bundles, participants, devices, and keys that sign batches."""

@@ -1,0 +1,91 @@
+"""Registered bundles: only releases of their policies are stored."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from sordino.device import Bundle as BundleFile
+from sordino.device import PolicyEntry, read
+from sordino.device.bundle.archive import sha256
+from sordino.device.bundle.bundle import LARGEST_BYTES, SUFFIX
+from sordino.errors import BundleError
+from sordino.server.database.tables import Bundle, BundlePolicy
+from sordino.server.errors import Problem
+from sordino.server.registry.studies import insert
+from sordino.server.store import Store
+
+PROTOTYPE_DRAWS: Final = ("drawn", "clip-drawn")
+"""The keyed random draws after which a released vector is a prototype, bit for bit."""
+
+LARGEST_BUNDLE: Final = LARGEST_BYTES
+
+_LONGEST_NAME: Final = 100
+
+
+def register_bundle(session: Session, store: Store, study_id: int, content: bytes) -> Bundle:
+    """Register the `.sordino` file of a bundle in a study.
+
+    Raises `Problem` 422 `bundle` for a file that is no bundle, and 409 `exists` for a second time.
+    """
+    file = _parse(content)
+    name = str(file.card.get("name", ""))[:_LONGEST_NAME]
+    bundle = Bundle(
+        study_id=study_id,
+        digest=sha256(file.manifest),
+        name="".join(letter for letter in name if letter.isprintable()),
+        created=store.now(),
+        card=dict(file.card),
+    )
+    insert(session, bundle, "bundle")
+    session.add_all(_policy(file, entry, bundle.id) for entry in file.policies.values())
+    session.flush()
+    return bundle
+
+
+def _parse(content: bytes) -> BundleFile:
+    """The content of a bundle; nothing of it is executed."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"upload{SUFFIX}"
+        path.write_bytes(content)
+        try:
+            file = read(path)
+        except BundleError as error:
+            fault = str(error).removeprefix(f"{path}: ")
+            raise Problem("bundle", 422, fault.replace(folder, "")) from error
+    for text in (file.card, *(entry.name for entry in file.policies.values())):
+        if "\0" in str(text) or "\\x00" in str(text):  # PostgreSQL stores no such text
+            raise Problem(
+                "bundle", 422, "a card with a NUL character, expected text: write the bundle again"
+            )
+    return file
+
+
+def _policy(file: BundleFile, entry: PolicyEntry, bundle_id: int) -> BundlePolicy:
+    prototypes, bins = None, None
+    if entry.chance["kind"] in PROTOTYPE_DRAWS and entry.arrays is not None:
+        arrays = file.arrays(entry.arrays)
+        prototypes = np.ascontiguousarray(arrays["prototypes"], "<f4").tobytes()
+        bins = np.ascontiguousarray(arrays["bin"], "<i8").tobytes()
+    return BundlePolicy(
+        bundle_id=bundle_id,
+        name=entry.name,
+        digest=entry.policy.digest,
+        required=entry.policy.required,
+        family=entry.family,
+        width=entry.width,
+        prototypes=prototypes,
+        bins=bins,
+        rates=_rates(file, entry.name),
+    )
+
+
+def _rates(file: BundleFile, name: str) -> dict[str, Any] | None:
+    """The rates of a policy from the card; None in a bundle without them."""
+    rates = file.card.get("rates")
+    policy = rates.get(name) if isinstance(rates, dict) else None
+    return policy if isinstance(policy, dict) else None

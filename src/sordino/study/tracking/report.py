@@ -1,0 +1,215 @@
+"""The report of the study of tracking."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from sordino.define import GENDERS
+from sordino.metrics.bound import Bound
+from sordino.report import glossary, release_page
+from sordino.report.estimate_table import Estimate, Estimates
+from sordino.report.figures.share_trends import Curve, Series, share_trends
+from sordino.report.page import Page, Picture, Section, Terms, Text, settings
+from sordino.report.tables import Cell, Table, number, with_interval
+from sordino.study.tracking.estimates import BANDS, METRICS, band, condition
+from sordino.study.tracking.simulation import PRIOR
+from sordino.study.tracking.units import UNPROTECTED
+
+EXAMPLE: Final = 50
+"""Utterances a day of the users in the figure."""
+
+EXAMPLE_EMOTION: Final = "sad"
+"""The required emotion of the figure, if a policy has it."""
+
+Figures = dict[str, Estimate]
+
+GOALS: Final = (
+    "Goals: coverage of at least .93 for limits of 95 %, a mean width of at most .35 at 50 "
+    "utterances a day, and at most 1.5 times the error with unprotected features."
+)
+
+
+def tracking_figures(
+    estimates: pd.DataFrame, required: str = "", group: str = ""
+) -> dict[tuple[str, str], Figures]:
+    """Error, coverage and width of each release and condition, as means over policies without
+    `required`, and over shares without `group`.
+    """
+    look = Estimates(estimates)
+    keys = dict.fromkeys(zip(estimates["release"], estimates["condition"], strict=True))
+    order = list(dict.fromkeys(release for release, _ in keys))
+    return {
+        (release, name): {
+            metric: look.find(
+                release=release, condition=name, required=required, group=group, metric=metric
+            )
+            for metric in METRICS
+        }
+        for release, name in sorted(keys, key=lambda key: order.index(key[0]))
+    }
+
+
+def page(
+    days: pd.DataFrame,
+    estimates: pd.DataFrame,
+    bounds: Mapping[tuple[str, str, str], Bound],
+    run: Mapping[str, Any],
+) -> Page:
+    """The page of one run. Its figure is also the file `figure.svg`."""
+    simulation = run["simulation"]
+    policies = list(dict.fromkeys(days["required"]))
+    required = EXAMPLE_EMOTION if EXAMPLE_EMOTION in policies else policies[0]
+    releases = [name for name in dict.fromkeys(days["release"]) if name != PRIOR]
+    protected = next((name for name in releases if name != UNPROTECTED), releases[0])
+    picture = front(days, estimates, bounds, protected, required)
+    lead = (
+        f"Simulated users of {simulation['test_speakers']} test speakers, {simulation['days']} "
+        f"days each: how often was an utterance {required}? A server has released vectors alone. "
+        f"True shares lie between {simulation['shares'][0]:.0%} and {simulation['shares'][1]:.0%}. "
+        "Rates come from other speakers. Intervals of the table are over test speakers."
+    )
+    sections = [
+        Section(f"The share of {required} utterances, day by day", [Picture(picture, _FRONT)]),
+        Section(
+            "Error, coverage and width",
+            [
+                table("Means over policies and shares", tracking_figures(estimates), run),
+                Text(GOALS),
+                Text(_TABLE),
+            ],
+        ),
+        Section("Each required emotion", [_policies(estimates, policies)]),
+        Section("Each range of true shares", [_bands(estimates)]),
+        glossary.section(notes=()),
+        Section(
+            "How it was run",
+            [Terms([*settings(run["config"]), release_page.installed(run["versions"])])],
+        ),
+    ]
+    return Page("Tracking", lead, sections, files={"figure.svg": picture})
+
+
+def front(
+    days: pd.DataFrame,
+    estimates: pd.DataFrame,
+    bounds: Mapping[tuple[str, str, str], Bound],
+    release: str,
+    required: str,
+) -> str:
+    """A woman and a man with the median error, the error over utterances, and the bounds, as
+    SVG.
+    """
+    policy = tracking_figures(estimates, required)
+    names = {release: f"release {release}", UNPROTECTED: "unprotected", PRIOR: "no data"}
+    present = {name for name, _ in policy}
+    errors: dict[str, Curve] = {
+        title: [
+            (utterances, policy[name, condition(utterances)]["tracking_error"])
+            for utterances in sorted(set(days["utterances"]))
+        ]
+        for name, title in names.items()
+        if name in present
+    }
+    reveals = {
+        _secret(secret, required): Estimate(item.auc, item.auc, item.auc_high)
+        for (name, emotion, secret), item in sorted(
+            bounds.items(), key=lambda entry: entry[0][2] != "required-vs-rest"
+        )
+        if (name, emotion) == (release, required) and secret != "sensitive-vs-neutral"
+    }
+    of_policy = days[(days["release"] == release) & (days["required"] == required)]
+    users = {
+        f"A {name} test speaker, {EXAMPLE} utterances a day": _median_user(
+            of_policy[(of_policy["gender"] == code) & (of_policy["utterances"] == EXAMPLE)]
+        )
+        for code, name in enumerate(GENDERS)
+    }
+    return share_trends(users, errors, reveals)
+
+
+def _secret(secret: str, required: str) -> str:
+    """A secret in words."""
+    if secret == "required-vs-rest":
+        return f"{required} or not"
+    emotion, against, neutral = secret.partition("-vs-")
+    return f"{emotion} or {neutral}" if against else secret
+
+
+def _median_user(days: pd.DataFrame) -> Series:
+    """The days of the user with the median error."""
+    keys = ["speaker", "user"]
+    error = (days["estimate"] - days["truth"]).abs().groupby([days[key] for key in keys]).mean()
+    ranked = error.sort_values(kind="stable")
+    speaker, user = ranked.index[(len(ranked) - 1) // 2]
+    rows = days[(days["speaker"] == speaker) & (days["user"] == user)].sort_values("day")
+    names = ("day", "truth", "estimate", "low", "high")
+    series = {name: rows[name].to_numpy(np.float64) for name in names}
+    return series | {"day": series["day"] + 1}
+
+
+def table(caption: str, rows: Mapping[tuple[str, str], Figures], run: Mapping[str, Any]) -> Table:
+    """One row per release and condition, with the different recordings of a day."""
+    distinct = run["simulation"]["different_recordings_a_day"]
+    heads = [("release", 1), ("utterances a day", 1), ("recordings", 1)]
+    heads += [(metric.removeprefix("tracking_"), 2) for metric in METRICS]
+    groups = []
+    for release in dict.fromkeys(release for release, _ in rows):
+        group = []
+        for (name, setting), figures in rows.items():
+            if name == release:
+                utterances = setting.partition("=")[2]
+                cells = [cell for item in figures.values() for cell in with_interval(item)]
+                recordings = Cell(f"{distinct[utterances]:.0f}")
+                group.append([Cell(release, "name"), Cell(utterances), recordings, *cells])
+        groups.append(group)
+    return Table(caption, [heads], groups)
+
+
+def _policies(estimates: pd.DataFrame, policies: Sequence[str]) -> Table:
+    """Error, coverage and width of each required emotion at `EXAMPLE` utterances a day."""
+    rows = {name: tracking_figures(estimates, required=name) for name in policies}
+    return _example_table("required", rows)
+
+
+def _bands(estimates: pd.DataFrame) -> Table:
+    """The same by range of true shares."""
+    groups = [band(limits) for limits in BANDS]
+    return _example_table(
+        "share", {name: tracking_figures(estimates, group=name) for name in groups}
+    )
+
+
+def _example_table(heading: str, rows: Mapping[str, Mapping[tuple[str, str], Figures]]) -> Table:
+    heads = [(heading, 1), ("release", 1)]
+    heads += [(metric.removeprefix("tracking_"), 1) for metric in METRICS]
+    groups = [
+        [
+            [
+                Cell(name.removeprefix("share="), "name"),
+                Cell(release, "name"),
+                *(Cell(number(item.value)) for item in values.values()),
+            ]
+            for (release, setting), values in figures.items()
+            if setting == condition(EXAMPLE)
+        ]
+        for name, figures in rows.items()
+    ]
+    return Table(f"{EXAMPLE} utterances a day", [heads], groups)
+
+
+_FRONT: Final = (
+    "Above: the woman and the man with the median error. Below left: mean absolute error with 95 % "
+    "intervals over test speakers; “no data” always answers the middle of the range. Below right: "
+    "the bound on the AUC of every attacker with one released vector, and its upper limit. Grey: "
+    "chance."
+)
+_TABLE: Final = (
+    "“Recordings” is the effective number of utterances: the different recordings among those of a "
+    "day, since a test speaker has few of each emotion. The release `none` stands for unprotected "
+    "features: its decision is that of the risk model. `prior-share` has no data and knows the "
+    "range of true shares. The estimates know no range."
+)

@@ -1,0 +1,149 @@
+"""A running server with a study, people of every role, and two months of releases."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import random
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from argon2 import PasswordHasher
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from sordino.server.access.password import Passwords
+from sordino.server.app import create_app
+from sordino.server.database.account_tables import Account
+from sordino.server.database.tables import Bundle
+from sordino.server.settings import Settings
+from sordino.server.store import Store
+from tests.server.conftest import START, Scene, make_scene, make_user
+
+PASSWORD = "correct horse battery"
+TODAY = datetime.date(2026, 11, 28)
+DAYS, STEP, RELEASES_A_DAY = 60, 2, 40
+
+
+def rate(share: float) -> dict[str, float | int]:
+    return {"share": share, "sd": 0.05, "speakers": 40, "utterances": 900}
+
+
+CARD: dict[str, Any] = {
+    "audit": {
+        "drawn": {
+            "bounds": [
+                {"secret": "gender", "known": "", "speakers": 91, "auc_high": 0.583},
+                {"secret": "angry-vs-neutral", "known": "", "speakers": 91, "auc_high": 0.64},
+            ],
+            "measured": [{"leaks": {"speaker": {"high": 0.61}}}],
+            "rates": {
+                "emotions": {
+                    "sad": {**rate(0.8), "role": "required"},
+                    "angry": {**rate(0.1), "role": "sensitive"},
+                    "neutral": {**rate(0.2), "role": "neutral"},
+                },
+                "roles": {"required": rate(0.8), "others": rate(0.15)},
+            },
+        }
+    }
+}
+
+
+@dataclass
+class Site:
+    """The address of a running server, and its content."""
+
+    address: str
+    app: FastAPI
+    scene: Scene
+
+    @property
+    def store(self) -> Store:
+        return self.scene.store
+
+    def account(self, login: str, role: str, participant_id: int | None = None) -> None:
+        with self.store.transaction() as session:
+            session.add(
+                Account(
+                    role=role,
+                    login=login,
+                    created=self.store.now(),
+                    study_id=None if role == "operator" else self.scene.study.id,
+                    participant_id=participant_id,
+                    password_hash=self.app.state.access.passwords.hash(PASSWORD),
+                )
+            )
+
+    def user(self, login: str) -> None:
+        """A user with an account, a device and releases."""
+        participant, _, token = make_user(
+            self.store, self.scene.study, self.scene.policies, f"p-{login}"
+        )
+        self.account(login, "user", participant.id)
+        release(self.app, self.scene.bundle.digest, token)
+
+
+@contextmanager
+def running_site(folder: Path) -> Iterator[Site]:
+    """A server on the loopback, stopped at the end."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    address = f"http://localhost:{port}"
+    app = create_app(Settings(folder=folder, address=address, clock=lambda: float(START)))
+    app.state.access.passwords = Passwords(PasswordHasher(1, 8, 1))
+    site = Site(address, app, make_scene(app.state.store, "mood"))
+    with site.store.transaction() as session:
+        session.get_one(Bundle, site.scene.bundle.id).card = CARD
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", ws="none"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.01)
+        yield site
+    finally:
+        server.should_exit = True
+        thread.join()
+        app.state.store.close()
+
+
+def release(app: FastAPI, bundle: str, token: str) -> None:
+    """Send two months of releases, every second day; the last third has more of the emotion."""
+    draw = random.Random(0)
+    client = TestClient(app, "http://127.0.0.1")
+    for number in range(0, DAYS, STEP):
+        day = TODAY - datetime.timedelta(DAYS - 1 - number)
+        share = 0.25 if number < 2 * DAYS // 3 else 0.6
+        batch = {
+            "format": 1,
+            "bundle": bundle,
+            "policy": "drawn",
+            "day": day.isoformat(),
+            "releases": [
+                {
+                    "number": number * RELEASES_A_DAY + count + 1,
+                    "prototype": draw.choice((3, 4, 5) if draw.random() < share else (0, 1, 2)),
+                }
+                for count in range(RELEASES_A_DAY)
+            ],
+        }
+        answer = client.post(
+            "/v1/releases",
+            content=json.dumps(batch),
+            headers={
+                "Authorization": f"Bearer {token}",
+                "Idempotency-Key": str(uuid.UUID(int=draw.getrandbits(128))),
+                "Content-Type": "application/json",
+            },
+        )
+        assert answer.status_code == 201, answer.text

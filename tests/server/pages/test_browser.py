@@ -1,0 +1,227 @@
+"""Pages in Chromium: rights of a user, accessibility, no JavaScript, print, no foreign request."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+
+from tests.server.pages.site import DAYS, PASSWORD, RELEASES_A_DAY, STEP, Site, running_site
+
+pytestmark = pytest.mark.slow
+
+CHROMIUM = Path("/usr/bin/chromium")
+QUIET = (
+    "--no-sandbox",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost",
+)
+DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+PAGES = {
+    "": ["/sign-in", "/absent"],
+    "moss": [
+        "/me",
+        "/me?days=90",
+        "/me?days=365",
+        "/me/data",
+        "/me/delete",
+        "/account",
+        "/operator",
+    ],
+    "root": ["/operator", "/account"],
+}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with running_site(tmp_path_factory.mktemp("site")) as running:
+        running.account("root", "operator")
+        running.account("lab", "researcher")
+        running.user("moss")
+        yield running
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    if not CHROMIUM.exists():
+        reason = "no Chromium here: install Debian's package chromium"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        yield launch(playwright)
+
+
+def launch(playwright: Playwright) -> Browser:
+    return playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture
+def open_page(chromium: Browser, site: Site) -> Iterator[Open]:
+    """Opens a page of a new browser profile; checks requests, errors and messages at the end."""
+    contexts: list[BrowserContext] = []
+    requests: list[str] = []
+    faults: list[str] = []
+
+    def opened(login: str = "", **options: Any) -> Page:
+        context = chromium.new_context(base_url=site.address, **options)
+        contexts.append(context)
+        context.on("request", lambda request: requests.append(request.url))
+        context.on("console", lambda message: faults.append(message.text))
+        context.on("weberror", lambda error: faults.append(str(error.error)))
+        page = context.new_page()
+        if login:
+            sign_in(page, login)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert requests
+    assert [url for url in requests if not url.startswith((site.address + "/", "blob:"))] == []
+    assert [text for text in faults if "status of 4" not in text] == []
+
+
+def sign_in(page: Page, login: str) -> None:
+    page.goto("/sign-in")
+    page.get_by_label("Name of your account").fill(login)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.wait_for_url(lambda url: "/sign-in" not in url)
+
+
+def no_overflow(page: Page) -> bool:
+    return page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def violations(page: Page) -> list[str]:
+    report = Axe().run(page, options={"runOnly": {"type": "tag", "values": RULES}}).response
+    return [
+        f"{fault['id']}: {node['html'][:200]}"
+        for fault in report["violations"]
+        for node in fault["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_a_user_sees_a_trend_pauses_exports_and_deletes(
+    open_page: Open, site: Site, size: dict[str, int], tmp_path: Path
+) -> None:
+    login = f"user-{size['width']}"
+    site.user(login)
+    page = open_page(login, viewport=size)
+    assert page.get_by_role("img", name="Share of sad speech").is_visible()
+    page.get_by_role("link", name="90 days").click()
+    page.wait_for_url("**/me?days=90")
+    page.get_by_text("The share changed on").first.wait_for()
+    page.get_by_text("The numbers as a table").click()
+    assert page.get_by_role("table").is_visible()
+
+    page.get_by_role("link", name="My data").click()
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_text("Paused.").wait_for()
+    page.get_by_role("button", name="Resume").click()
+    page.get_by_text("Resumed. This server").wait_for()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export as JSON").click()
+    download.value.save_as(tmp_path / "export.json")
+    assert (
+        len(json.loads((tmp_path / "export.json").read_text())["tables"]["release"])
+        == DAYS // STEP * RELEASES_A_DAY
+    )
+
+    page.get_by_role("link", name="Delete everything").first.click()
+    page.get_by_label("Type DELETE").fill("no")
+    page.get_by_role("button", name="Delete everything").click()
+    page.get_by_text("Type the word DELETE.").wait_for()
+    page.get_by_label("Type DELETE").fill("DELETE")
+    page.get_by_role("button", name="Delete everything").click()
+    page.get_by_role("heading", name="Everything is deleted").wait_for()
+    assert '"key": "destroyed"' in page.locator("pre").inner_text()
+    page.goto("/me")
+    assert "/sign-in" in page.url
+
+
+@pytest.mark.parametrize(("size", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")])
+def test_every_page_is_accessible_and_fits_the_screen(
+    open_page: Open, size: dict[str, int], scheme: str
+) -> None:
+    for login, paths in PAGES.items():
+        page = open_page(login, viewport=size, color_scheme=scheme)
+        for path in paths:
+            page.goto(path)
+            for details in page.locator("summary").all():
+                details.click()
+            assert violations(page) == [], path
+            assert no_overflow(page), path
+
+
+def test_pages_and_forms_work_without_javascript(open_page: Open) -> None:
+    page = open_page("moss", java_script_enabled=False)
+    page.get_by_role("link", name="A year").click()
+    assert page.get_by_role("img", name="Share of sad speech").is_visible()
+    page.get_by_role("link", name="My data").click()
+    page.get_by_role("button", name="Withdraw to: I count in statistics").first.click()
+    page.get_by_text("Your decision counts from now on.").wait_for()
+    page.get_by_role("button", name="Agree to: I count in statistics").first.click()
+    page.get_by_role("button", name="Sign out").click()
+    assert page.get_by_role("button", name="Sign in with a passkey").is_hidden()
+
+
+def test_print_leaves_out_what_paper_cannot_do(open_page: Open) -> None:
+    page = open_page("moss")
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.get_by_role("img", name="Share of sad speech").is_visible()
+    assert page.get_by_role("link", name="My data").is_hidden()
+    assert page.get_by_role("button", name="Sign out").is_hidden()
+    background = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+    assert background == "rgb(255, 255, 255)"
+    assert page.get_by_role("table").is_visible()
+
+
+def test_the_keyboard_reaches_the_content_and_the_table(open_page: Open) -> None:
+    page = open_page("moss")
+    page.keyboard.press("Tab")
+    assert page.locator(":focus").inner_text() == "Skip to the content"
+    page.keyboard.press("Enter")
+    for _ in range(5):
+        page.keyboard.press("Tab")
+        if page.locator(":focus").evaluate("element => element.tagName") == "SUMMARY":
+            break
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.locator(":focus").get_attribute("role") == "region"
+
+
+def test_a_passkey_is_added_and_opens_the_account(open_page: Open) -> None:
+    page = open_page("moss")
+    protocol = page.context.new_cdp_session(page)
+    protocol.send("WebAuthn.enable")
+    authenticator = {
+        "protocol": "ctap2",
+        "transport": "internal",
+        "hasResidentKey": True,
+        "hasUserVerification": True,
+        "isUserVerified": True,
+    }
+    protocol.send("WebAuthn.addVirtualAuthenticator", {"options": authenticator})
+    page.goto("/account")
+    page.get_by_role("button", name="Add a passkey").click()
+    page.get_by_text("Passkey 1", exact=True).wait_for()
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("button", name="Sign in with a passkey").click()
+    page.wait_for_url("**/me")

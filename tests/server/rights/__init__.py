@@ -1,0 +1,1 @@
+"""Tests of consent, export, deletion, retention, the audit log and statistics of groups."""

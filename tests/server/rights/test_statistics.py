@@ -1,0 +1,223 @@
+"""Statistics of groups, and attacks on them by differencing."""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pytest
+
+from sordino.server.access.context import Access
+from sordino.server.database.payloads import encrypt_counts
+from sordino.server.database.rights_tables import GroupMember, GroupStatistic
+from sordino.server.database.tables import Consent, DailyCount, Participant, Purpose, Study
+from sordino.server.registry.studies import create_participant
+from sordino.server.rights import audit, statistics
+from sordino.server.rights.deletion import delete_user
+from sordino.server.rights.private_sums import _mechanisms, private_sum
+from sordino.server.rights.statistics import closed_weeks, compute, set_budget, spent
+from tests.server.conftest import Clock, Scene
+
+NUMBERS = itertools.count()
+
+
+@pytest.fixture
+def database() -> str:
+    """SQLite: the database makes no difference."""
+    return ""
+
+
+def add_users(
+    scene: Scene, cohorts: Mapping[str, Sequence[float]], week: datetime.date, releases: int = 20
+) -> dict[str, list[int]]:
+    """Users by cohort, each with a share of passes in a week. They consent to statistics."""
+    store, policy = scene.store, scene.policies["drawn"]
+    numbers: dict[str, list[int]] = {}
+    with store.transaction() as session:
+        for cohort, shares in cohorts.items():
+            for share in shares:
+                number = next(NUMBERS)
+                user = create_participant(session, store, scene.study.id, f"u{number}", cohort)
+                numbers.setdefault(cohort, []).append(user.id)
+                consent = {"purpose": Purpose.GROUP, "policy": policy.digest, "version": 1}
+                session.add(Consent(participant_id=user.id, given=True, time=1, **consent))
+                add_counts(session, scene, user.id, share, week, releases)
+    return numbers
+
+
+def add_counts(session, scene: Scene, user: int, share: float, week, releases: int = 20) -> None:
+    passes = round(share * releases)
+    policy, cipher = scene.policies["drawn"].id, scene.store.keys.cipher(user)
+    counts = np.array([releases - passes, passes])
+    payload = encrypt_counts(cipher, counts, user, week, policy)
+    key = {"participant_id": user, "day": week, "bundle_policy_id": policy}
+    session.merge(DailyCount(**key, payload=payload))
+
+
+def tables(scene: Scene) -> dict[str, GroupStatistic]:
+    """The stored statistics by cohort, `*` for the whole study."""
+    with scene.store.reading() as session:
+        rows = statistics.statistics_of(session, scene.study.id)
+    return {"*" if row.whole else row.cohort: row for row in rows}
+
+
+@pytest.fixture
+def week(clock: Clock) -> datetime.date:
+    return closed_weeks(int(clock.time))[-1]
+
+
+def test_a_week_closes_after_its_grace(clock: Clock) -> None:
+    last = closed_weeks(int(clock.time))[-1]
+    assert last.weekday() == 0
+    end = last + datetime.timedelta(days=7)
+    today = datetime.datetime.fromtimestamp(clock.time, datetime.UTC).date()
+    assert 7 <= (today - end).days < 14
+
+
+@pytest.mark.parametrize("smallest", [2, 10, 12])
+def test_a_group_needs_ten_users_or_more(scene: Scene, week, smallest: int) -> None:
+    with scene.store.transaction() as session:
+        session.get_one(Study, scene.study.id).smallest_group = smallest
+    add_users(scene, {"": [0.1] * 9 + [0.8]}, week)
+    assert compute(scene.store, scene.study.id) == 1
+    row = tables(scene)["*"]
+    if smallest == 12:
+        assert (row.table, row.withheld) == (None, "few-users")
+    else:
+        assert row.table == {"users": 10, "passes": 0.17, "standard_error": 0.07, "epsilon": None}
+
+
+def test_nine_users_show_nothing(scene: Scene, week) -> None:
+    add_users(scene, {"": [0.5] * 9}, week)
+    add_users(scene, {"": [0.5]}, week, releases=4)  # too few releases to count
+    compute(scene.store, scene.study.id)
+    assert tables(scene)["*"].withheld == "few-users"
+
+
+def test_a_user_counts_once_however_many_releases(scene: Scene, week) -> None:
+    add_users(scene, {"": [0.0] * 10}, week)
+    add_users(scene, {"": [1.0]}, week, releases=10_000)
+    compute(scene.store, scene.study.id)
+    assert tables(scene)["*"].table["passes"] == pytest.approx(1 / 11, abs=0.005)
+
+
+def test_a_user_who_joins_later_changes_nothing(scene: Scene, week) -> None:
+    """The attacker asks, adds a user or their late releases, and asks again."""
+    users = add_users(scene, {"": [0.2] * 10}, week)[""]
+    compute(scene.store, scene.study.id)
+    before = tables(scene)["*"].table
+    add_users(scene, {"": [0.9]}, week)
+    with scene.store.transaction() as session:
+        add_counts(session, scene, users[0], 1.0, week, 100)
+    for _ in range(3):
+        assert compute(scene.store, scene.study.id) == 0
+    assert tables(scene)["*"].table == before
+
+
+def test_small_complements_are_withheld(scene: Scene, week) -> None:
+    """Whole study minus the cohorts shown would be about three users."""
+    add_users(scene, {"a": [0.2] * 12, "b": [0.9] * 3}, week)
+    compute(scene.store, scene.study.id)
+    rows = tables(scene)
+    reasons = {name: row.withheld for name, row in rows.items()}
+    assert reasons == {"a": "", "b": "few-users", "*": "complement"}
+
+
+def test_large_complements_are_shown(scene: Scene, week) -> None:
+    add_users(scene, {"a": [0.2] * 12, "b": [0.9] * 6, "c": [0.9] * 5}, week)
+    compute(scene.store, scene.study.id)
+    reasons = {name: row.withheld for name, row in tables(scene).items()}
+    assert reasons == {"a": "", "b": "few-users", "c": "few-users", "*": ""}
+
+
+def test_overlapping_cohorts_cannot_be_asked_for(scene: Scene, week) -> None:
+    """A user who is moved to another cohort changes no table of a stored week."""
+    users = add_users(scene, {"a": [0.2] * 11, "b": [0.9] * 11}, week)
+    compute(scene.store, scene.study.id)
+    before = {name: row.table for name, row in tables(scene).items()}
+    with scene.store.transaction() as session:
+        session.get_one(Participant, users["a"][0]).cohort = "b"
+    compute(scene.store, scene.study.id)
+    assert {name: row.table for name, row in tables(scene).items()} == before
+
+
+def test_deletion_withdraws_until_a_group_is_deleted(scene: Scene, week) -> None:
+    """No two tables that were shown differ in fewer than ten users."""
+    users = add_users(scene, {"": [0.2] * 12 + [0.8] * 12}, week)[""]
+    compute(scene.store, scene.study.id)
+    key = Access(scene.store.settings).key
+    for number, user in enumerate(users[:10], 1):
+        assert tables(scene)["*"].withheld == ("" if number == 1 else "deletion")
+        delete_user(scene.store, key, user, "test")
+        compute(scene.store, scene.study.id)
+    row = tables(scene)["*"]
+    assert (row.withheld, row.table["users"], row.table["passes"]) == ("", 14, 0.71)
+    with scene.store.reading() as session:
+        members = {member for (member,) in session.query(GroupMember.participant_id)}
+    assert members == set(users[10:])
+    for user in users[10:20]:
+        delete_user(scene.store, key, user, "test")
+    compute(scene.store, scene.study.id)
+    assert (tables(scene)["*"].table, tables(scene)["*"].withheld) == (None, "few-users")
+
+
+def test_recomputed_whole_hides_small_complements(scene: Scene, week) -> None:
+    """After deletions in one cohort, whole minus the other cohort would be about few users."""
+    users = add_users(scene, {"a": [0.2] * 11, "b": [0.9] * 13}, week)
+    compute(scene.store, scene.study.id)
+    key = Access(scene.store.settings).key
+    for user in users["b"][:10]:
+        delete_user(scene.store, key, user, "test")
+    compute(scene.store, scene.study.id)
+    reasons = {name: row.withheld for name, row in tables(scene).items()}
+    assert reasons == {"a": "", "b": "few-users", "*": "complement"}
+
+
+def test_only_users_who_consent_count(scene: Scene, week) -> None:
+    users = add_users(scene, {"": [0.2] * 10}, week)[""]
+    with scene.store.transaction() as session:
+        newest = {"participant_id": users[0], "purpose": Purpose.GROUP, "version": 2}
+        policy = scene.policies["drawn"].digest
+        session.add(Consent(**newest, policy=policy, given=False, time=0))
+    compute(scene.store, scene.study.id)
+    assert tables(scene)["*"].withheld == "few-users"
+
+
+def test_budget_ends_statistics_with_noise(scene: Scene, clock: Clock) -> None:
+    weeks = closed_weeks(int(clock.time))[-3:]
+    with scene.store.transaction() as session:
+        set_budget(session, scene.study.id, 1.0, 0.5)
+    for week in weeks:
+        add_users(scene, {"a": [0.2] * 20, "b": [0.6] * 20}, week)
+    compute(scene.store, scene.study.id)
+    with scene.store.reading() as session:
+        rows = statistics.statistics_of(session, scene.study.id)
+        assert spent(session, scene.study.id) == 1.0  # cohorts are disjoint: they do not add up
+        assert session.query(GroupMember).count() == 0
+        assert audit.verify(session).number == 3
+    withheld = {week: {row.withheld for row in rows if row.week == week} for week in weeks}
+    assert list(withheld.values()) == [{""}, {""}, {"budget"}]
+    noisy = [row.table for row in rows if row.table]
+    assert {table["epsilon"] for table in noisy} == {0.5}
+    assert all(0 <= table["passes"] <= 1 for table in noisy)
+
+
+def test_noise_is_of_the_stated_scale() -> None:
+    """Laplace noise of scale 2 / epsilon on sum and number; a share above 1 is clamped."""
+    draws = [private_sum([0.5] * 30 + [50.0], 1.0) for _ in range(400)]
+    totals, counts = (np.array([getattr(d, name) for d in draws]) for name in ("total", "count"))
+    for values, mean in ((totals, 16.0), (counts, 31.0)):
+        assert abs(values.mean() - mean) < 5 * math.sqrt(8 / len(values))
+        assert values.std() == pytest.approx(math.sqrt(8), rel=0.35)
+    assert draws[0].total_variance == pytest.approx(8, rel=1e-3)
+
+
+@pytest.mark.parametrize("epsilon", [0.1, 1.0, 10.0])
+def test_neighbours_differ_by_epsilon(epsilon: float) -> None:
+    """OpenDP's own bound for data that differ in one user."""
+    mechanisms = _mechanisms(epsilon)
+    spending = mechanisms.total.map(1) + mechanisms.count.map(1)
+    assert 0.99 * epsilon < spending <= epsilon
