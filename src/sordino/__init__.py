@@ -20,6 +20,7 @@ _ROOMS = (
     "metrics",
     "nn",
     "onnx",
+    "parallel",
     "release",
     "report",
     "signal",
