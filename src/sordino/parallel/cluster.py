@@ -13,7 +13,7 @@ import re
 import signal
 import weakref
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -75,16 +75,35 @@ class Cluster:
         reference, future = self._sent.get(id(part), (None, None))
         if reference is not None and reference() is part and future.status == "finished":
             return future
-        future = self.client.scatter(shipment.to_send(part), hash=False, broadcast=True)
+        with self.errors():
+            future = self.client.scatter(shipment.to_send(part), hash=False, broadcast=True)
         key = id(part)
         reference = weakref.ref(part, lambda _: self._sent.pop(key, None))
         self._sent[key] = reference, future
         return future
 
+    def update(self) -> None:
+        """Ask for the workers. Raises `ClusterError` if the scheduler is lost."""
+        self.check_running()
+        with self.errors():
+            self.workers.update()
+
     def check_running(self) -> None:
         """Raise `ClusterError` if the scheduler is lost."""
         if self.client.status != "running":
             raise ClusterError(SCHEDULER_LOST)
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Raise `ClusterError` where the scheduler does not answer."""
+        try:
+            yield
+        except (OSError, CancelledError) as error:  # a time-out is an OSError too
+            self.check_running()
+            raise ClusterError(
+                f"{self.address} does not answer or has no worker, expected both: start them, then "
+                f"{REPEAT}"
+            ) from error
 
 
 class Workers:
@@ -130,8 +149,8 @@ def connect_cluster(address: str) -> Iterator[Cluster]:
     """A connection to a cluster; a local cluster begins and ends with it. Arguments and errors:
     `sordino.parallel.use`.
     """
-    local = re.fullmatch(r"local:(\d{1,4})", address)
-    if not local and not re.fullmatch(r"(tcp|tls|ucx|ws|wss)://[^\s/]+:\d{1,5}", address):
+    local = re.fullmatch(r"local:([0-9]{1,4})", address)
+    if not local and not re.fullmatch(r"(tcp|tls|ucx|ws|wss)://[^\s/]+:[0-9]{1,5}", address):
         raise ClusterError(
             f"cluster {progress.quoted(address)}: expected local:N for N workers of this machine, "
             "or the address of a scheduler, such as tls://host:8786: correct it"

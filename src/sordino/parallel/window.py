@@ -6,6 +6,7 @@ import itertools
 import math
 import queue
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Generic
@@ -25,13 +26,18 @@ AHEAD: Final = 2
 """Groups of each worker on the cluster: one runs, one waits."""
 
 ATTEMPTS: Final = 5
-"""How often a group is sent that lost its arrays with a worker."""
+"""How often a group is sent that is lost with a worker."""
 
 POLL_SECONDS: Final = 0.5
 """The time between two looks at the scheduler."""
 
 WORKER_SECONDS: Final = 60.0
 """The time for a first worker to come back after the last was lost."""
+
+WORKERS_KILLED: Final = (
+    "several workers were killed one after the other while they computed the same unit, most "
+    f"likely for memory: use workers with more memory, then {REPEAT}"
+)
 
 
 def map(
@@ -129,36 +135,38 @@ class _Window(Generic[Work, Outcome]):
         )
 
     def _update(self) -> None:
-        self.cluster.check_running()
-        self.cluster.workers.update()
+        self.cluster.update()
         self._since_update = 0
 
     def _collect(self, future: Any, group: _Group[Work]) -> list[Outcome]:
         """The results of a group; none if it was sent again."""
         if future.status == "cancelled":
             return self._repeat(future, group)
+        failed = future.status == "error"
         try:
             seconds, results = future.result()
+        except (OSError, CancelledError):
+            if failed:
+                raise
+            return self._repeat(future, group)  # lost on its way here
         except Exception as error:
             if type(error).__name__ == "KilledWorker":  # of a package that is not imported here
-                raise ClusterError(
-                    "several workers were killed one after the other while they computed the same "
-                    "unit, most likely for memory: use workers with more memory, then "
-                    f"{REPEAT}"
-                ) from error
+                raise ClusterError(WORKERS_KILLED) from error
             raise
         share = seconds / len(group.numbered)
         self._size = max(1, min(LARGEST_GROUP, math.ceil(GROUP_SECONDS / max(share, 1e-6))))
         return list(results)
 
     def _repeat(self, future: Any, group: _Group[Work]) -> list[Outcome]:
-        """Send a group again whose arrays were lost with a worker."""
-        if getattr(future.exception(), "reason", "") == "scheduler-connection-lost":
-            raise ClusterError(SCHEDULER_LOST)
+        """Send a group again that was lost, or its arrays, with a worker."""
+        if future.status == "cancelled":
+            error = future.exception()
+            if getattr(error, "reason", "") == "scheduler-connection-lost":
+                raise ClusterError(SCHEDULER_LOST)
         if group.attempts >= ATTEMPTS:
             raise ClusterError(
-                f"a group of units lost its arrays {ATTEMPTS} times with their worker: use workers "
-                f"that last, then {REPEAT}"
+                f"a group of units was lost with its worker {ATTEMPTS} times: use workers that "
+                f"last, then {REPEAT}"
             )
         self.cluster.workers.add_failed(future.key)
         self._send(group)
