@@ -25,6 +25,10 @@ from sordino.corpora import synthetic as synthetic_speech
 from sordino.device import DailyBudget
 from sordino.device.sound.synthesis import synthetic
 from sordino.device.trust import ed25519
+from sordino.server.database.migration import upgrade
+from sordino.server.rights.backup import copy_database
+from sordino.server.settings import Settings
+from sordino.server.store import Store
 from sordino.signal import audio
 from sordino.signal.conditions import CONDITIONS
 from sordino.study import conditions, protocol
@@ -39,7 +43,10 @@ from tests.study import synthetic_study
 pytestmark = pytest.mark.slow
 
 EXAMPLES: Final = [
-    (name, line) for name, command in commands().items() for line in examples(command)
+    (name, line)
+    for name, command in commands().items()
+    if name != "serve"  # it ends with Ctrl-C: tests/server/test_serving.py
+    for line in examples(command)
 ]
 SLOW: Final = ("audit", "demo", "reproduce", "compare", "study", "fit", "bench", "words")
 """Verbs that fit models or measure time."""
@@ -107,6 +114,12 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sign_bundle(folder / "mute.sordino", folder / "maker.pem", 1, None)
     today = datetime.now(UTC).date()
     DailyBudget(folder / "state" / "sordino" / "budget", lambda: today).spend(3)
+    settings = Settings(folder / "server")
+    settings.folder.mkdir()
+    store = Store(settings)
+    upgrade(store.engine)
+    store.close()
+    copy_database(settings, folder / "old.sqlite3")
     (folder / "bin").mkdir()
     (folder / "bin" / "sordino").write_text(f'#!/bin/sh\nexec {sys.executable} -m sordino "$@"\n')
     (folder / "bin" / "sordino").chmod(0o755)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from sordino.server.access.invitation import add_api_token, first_operator
+from sordino.server.access.server_key import SERVER_KEY_FILE
 from sordino.server.app import create_app
 from sordino.server.database.account_tables import Account
 from sordino.server.database.engine import connect
@@ -87,8 +89,19 @@ def clock() -> Clock:
     return Clock()
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a new server on SQLite, which tests copy: migrations take a while."""
+    folder = tmp_path_factory.mktemp("migrated")
+    create_app(Settings(folder, clock=Clock())).state.store.close()
+    (folder / SERVER_KEY_FILE).unlink()
+    return folder
+
+
 @pytest.fixture
-def settings(tmp_path: Path, database: str, clock: Clock) -> Settings:
+def settings(tmp_path: Path, database: str, clock: Clock, migrated: Path) -> Settings:
+    if not database:
+        shutil.copytree(migrated, tmp_path, dirs_exist_ok=True)
     return Settings(folder=tmp_path, database=database, clock=clock)
 
 

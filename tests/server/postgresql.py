@@ -20,7 +20,8 @@ _OPTIONS: Final = "-c listen_addresses='' -c unix_socket_permissions=0777"
 _FAST: Final = "-c fsync=off -c full_page_writes=off -c synchronous_commit=off"
 
 
-def _command(name: str) -> str | None:
+def find_command(name: str) -> str | None:
+    """The path of a program of PostgreSQL; None where it is not installed."""
     return shutil.which(name, path=os.pathsep.join([*map(str, _FOLDERS), os.environ["PATH"]]))
 
 
@@ -29,7 +30,7 @@ class Cluster:
 
     def __init__(self, folder: Path, durable: bool) -> None:
         self.folder, self.durable = folder, durable
-        initdb, control = _command("initdb"), _command("pg_ctl")
+        initdb, control = find_command("initdb"), find_command("pg_ctl")
         if initdb is None or control is None:
             reason = "no PostgreSQL here: install Debian's package postgresql"
             if os.environ.get("CI") == "true":

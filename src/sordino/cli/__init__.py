@@ -50,6 +50,7 @@ VERBS: Final = {
     "budget": "Show or reset the daily count of released vectors.",
     "bench": "Measure the speed and size of a bundle.",
     "serve": "Store released vectors of many users on a server.",
+    "store": "Back up, restore and check the database of a server.",
 }
 """Every verb and its line in `sordino --help`. The verb is in `sordino/cli/verbs/VERB.py`: a
 function with its name, or a typer application `app` if it has verbs of its own.
@@ -59,7 +60,7 @@ USERS: Final = {
     "Researcher": ("demo", "corpus", "extract", "words", "reproduce", "compare", "study"),
     "Auditor": ("audit",),
     "Builder": ("policy", "fit", "bundle"),
-    "Operator": ("release", "budget", "bench", "serve"),
+    "Operator": ("release", "budget", "bench", "serve", "store"),
 }
 """The verbs by user, as `sordino --help` groups them."""
 

@@ -69,16 +69,16 @@ class PassRate:
 
     def __post_init__(self) -> None:
         numbers = (self.share, self.sd)
-        valid = all(_is_number(number) and 0 <= number <= 1 for number in numbers)
+        valid = all(type(number) in (int, float) and 0 <= number <= 1 for number in numbers)
         if not (valid and self.sd**2 <= self.share * (1 - self.share) + 1e-3):
             raise SordinoError(
-                f"pass share {self.share!r:.40} with spread {self.sd!r:.40}, expected a share from "
-                "0 to 1 and at most the spread of two points: fit the bundle again"
+                f"pass share {_text(self.share)} with spread {_text(self.sd)}, expected a share "
+                "from 0 to 1 and at most the spread of two points: fit the bundle again"
             )
         for count in (self.speakers, self.utterances):
             if type(count) is not int or not 0 <= count <= MOST_COUNT:
                 raise SordinoError(
-                    f"{count!r:.40} speakers or utterances, expected a whole number from 0 to "
+                    f"{_text(count)} speakers or utterances, expected a whole number from 0 to "
                     f"{MOST_COUNT}: fit the bundle again"
                 )
 
@@ -153,7 +153,9 @@ class Moments(NamedTuple):
     """Mean and variance of the rate of a new person."""
 
     mean: float
+    """The mean over persons."""
     variance: float
+    """The variance over persons, with the error of the mean."""
 
 
 @dataclass(frozen=True)
@@ -244,9 +246,13 @@ class Prevalence(NamedTuple):
     """An estimated share with its 95 % limits; NaN if `cannot_tell` has a reason."""
 
     share: float
+    """The estimate, in [0, 1]."""
     low: float
+    """The lower limit."""
     high: float
+    """The upper limit."""
     cannot_tell: str = ""
+    """Why there is no estimate; empty if there is one."""
 
 
 def prevalence(flagged: int, total: int, rates: Rates) -> Prevalence:
@@ -298,5 +304,7 @@ def insufficient(utterances: int, rates: Rates) -> str:
     return ""
 
 
-def _is_number(value: object) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]
+def _text(value: object) -> str:
+    """A value from outside for a message: a number, or the name of its type."""
+    small = isinstance(value, float) or (isinstance(value, int) and abs(value) <= MOST_COUNT)
+    return f"{value:g}" if small else f"of type {type(value).__name__}"

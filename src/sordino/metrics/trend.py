@@ -23,7 +23,7 @@ from itertools import pairwise
 from typing import Final
 
 import numpy as np
-from scipy.special import betaincinv, ndtr, xlogy
+from scipy.special import betaincinv, ndtr
 
 from sordino.errors import SordinoError
 from sordino.metrics.change_points import change_points
@@ -129,16 +129,16 @@ def _versions(rates: Rates | Sequence[Rates], days: int) -> tuple[list[Rates], C
 def _posterior(day: Codes, k: Codes, n: Codes, versions: Sequence[Rates], version: Codes) -> Matrix:
     """The posterior of the share on the grid, `(days, SHARES)`."""
     grid = _grid()
-    evidence = [_likelihood(k, n, versions, version, grid)]
-    weights, marginals = [], []
+    likelihood = _likelihood(k, n, versions, version, grid)
+    posterior, peak = np.zeros((len(day), SHARES)), -np.inf
     for step in STEPS:
-        log_weight, marginal = _smooth(evidence[0], np.diff(day), step, grid)
-        weights.append(log_weight)
-        marginals.append(marginal)
-    log_weight = np.array(weights)  # (steps, persons)
-    weight = np.exp(log_weight - log_weight.max())
-    posterior: Matrix = np.einsum("sp,sdpg->dg", weight / weight.sum(), np.array(marginals))
-    return posterior
+        log_weight, marginal = _smooth(likelihood, np.diff(day), step, grid)
+        highest = max(peak, log_weight.max())
+        posterior *= np.exp(peak - highest)
+        posterior += np.einsum("p,dpg->dg", np.exp(log_weight - highest), marginal)
+        peak = highest
+    total: Matrix = posterior.sum(axis=1, keepdims=True)
+    return posterior / total
 
 
 def _grid() -> Matrix:
@@ -148,10 +148,12 @@ def _grid() -> Matrix:
 def _likelihood(
     k: Codes, n: Codes, versions: Sequence[Rates], version: Codes, grid: Matrix
 ) -> Matrix:
-    """The logarithm of the likelihood of each day, `(days, persons, SHARES)`."""
+    """The likelihood of each day, `(days, persons, SHARES)`, 1 at its highest on that day."""
     table = np.stack([_pass_shares(rates, grid) for rates in versions])  # (versions, persons, g)
-    passes = table[version]
-    return xlogy(k[:, None, None], passes) + xlogy((n - k)[:, None, None], 1 - passes)
+    passes, fails = np.log(table), np.log1p(-table)
+    evidence = k[:, None, None] * passes[version] + (n - k)[:, None, None] * fails[version]
+    likelihood: Matrix = np.exp(evidence - evidence.max(axis=(1, 2), keepdims=True))
+    return likelihood
 
 
 def _pass_shares(rates: Rates, grid: Matrix) -> Matrix:
@@ -180,13 +182,11 @@ def _walk(step: float, grid: Matrix) -> Matrix:
     return kernel / kernel.sum(axis=1, keepdims=True)
 
 
-def _smooth(evidence: Matrix, gaps: Codes, step: float, grid: Matrix) -> tuple[Matrix, Matrix]:
+def _smooth(likelihood: Matrix, gaps: Codes, step: float, grid: Matrix) -> tuple[Matrix, Matrix]:
     """The logarithm of the likelihood of each person, `(persons,)`, and the posterior of the share
     on each day of such a person, `(days, persons, g)`.
     """
     walks = {gap: _walk(step * np.sqrt(gap), grid) for gap in np.unique(gaps).tolist()}
-    peak = evidence.max(axis=(1, 2), keepdims=True)
-    likelihood = np.exp(evidence - peak)
     forward = np.empty_like(likelihood)
     log_weight = np.zeros(likelihood.shape[1])
     state = np.full(likelihood.shape[1:], 1 / len(grid))

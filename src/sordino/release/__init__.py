@@ -7,7 +7,13 @@ from sordino.release.autoencoder.network import NetworkRelease
 from sordino.release.autoencoder.replacement import ReplacementFitter
 from sordino.release.autoencoder.retaining import RetainingFitter
 from sordino.release.composed import Composed, ComposedFitter
-from sordino.release.drawn.fit import DrawnFitter, bounds
+from sordino.release.drawn.fit import (
+    Decisions,
+    DrawnFitter,
+    bounds,
+    decision_bounds,
+    decisions,
+)
 from sordino.release.drawn.joint import Joint, JointDrawn, joint, joint_bounds
 from sordino.release.drawn.mixture import Mixture, MixtureFitter
 from sordino.release.drawn.release import Drawn
@@ -28,6 +34,7 @@ __all__ = [
     "ArrayRelease",
     "Composed",
     "ComposedFitter",
+    "Decisions",
     "Drawn",
     "DrawnFitter",
     "Embedding",
@@ -54,6 +61,8 @@ __all__ = [
     "as_vectors",
     "bounds",
     "check",
+    "decision_bounds",
+    "decisions",
     "explain_release",
     "family",
     "fitter",

@@ -109,6 +109,7 @@ def invalid(errors: list[Any]) -> Problem:
 
 def _answer(request: Request, problem: Problem) -> Response:
     """A page for a browser that asked for one, the problem as JSON for every program."""
+    request.state.problem = problem.code  # for monitoring
     if wants_page(request):
         return error_page(request, problem.status, problem.code, problem.headers)
     return problem.response()

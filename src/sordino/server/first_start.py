@@ -21,7 +21,7 @@ from sordino.server.registry.bundles import LARGEST_BUNDLE, register_bundle
 from sordino.server.registry.devices import create_device
 from sordino.server.registry.studies import create_participant, create_study
 from sordino.server.rights.audit import Action, record
-from sordino.server.rights.consent import decide
+from sordino.server.rights.consent import add_decision
 from sordino.server.store import Store
 
 STUDY: Final = "first"
@@ -84,7 +84,7 @@ def _add_user(session: Session, store: Store, study: Study, bundle: Bundle) -> F
     participant = create_participant(session, store, study.id, USER)
     policies = select(BundlePolicy.digest).where(BundlePolicy.bundle_id == bundle.id).distinct()
     for digest in session.scalars(policies).all():
-        decide(
+        add_decision(
             session,
             participant,
             Purpose.STORAGE,

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import signal
 import socket
+import threading
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -75,6 +76,9 @@ class _Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
         previous = {
             number: signal.signal(number, self.handle_exit)
             for number in (signal.SIGINT, signal.SIGTERM)
@@ -122,7 +126,6 @@ def configuration(app: ASGIApp, proxies: str = "") -> uvicorn.Config:
     )
 
 
-def serve(config: uvicorn.Config, listener: socket.socket) -> None:
-    """Serve on a socket until SIGINT or SIGTERM."""
-    with listener:
-        _Server(config).run(sockets=[listener])
+def server(config: uvicorn.Config) -> uvicorn.Server:
+    """A server; `run(sockets=[...])` serves until `should_exit`, SIGINT or SIGTERM."""
+    return _Server(config)

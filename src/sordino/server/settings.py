@@ -38,6 +38,8 @@ class Settings:
     largest_body: int = 4 << 20  # bytes
     requests_per_minute: int = 600
     """Of a device or an account."""
+    traces: str = ""
+    """The URL of a collector of OpenTelemetry traces; empty for none."""
     open_id: OpenIdProvider | None = None
     clock: Callable[[], float] = time.time
 

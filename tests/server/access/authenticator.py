@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import os
+from typing import Any
 
 import cbor2
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, generate_private_key
@@ -29,7 +30,7 @@ class Authenticator:
         self.count = 0
         self.verified = True
 
-    def create(self, options) -> dict:
+    def create(self, options) -> dict[str, Any]:
         """The answer of `navigator.credentials.create`."""
         self.handle = options["user"]["id"]
         numbers = self.key.public_key().public_numbers()
@@ -50,7 +51,7 @@ class Authenticator:
             attestationObject=attestation,
         )
 
-    def get(self, options) -> dict:
+    def get(self, options) -> dict[str, Any]:
         """The answer of `navigator.credentials.get`."""
         self.count += 1
         data, client = self._data(0), self._client("webauthn.get", options)
@@ -70,7 +71,7 @@ class Authenticator:
         content = {"type": kind, "challenge": options["challenge"], "origin": self.origin}
         return json.dumps(content).encode()
 
-    def _credential(self, **response: bytes) -> dict:
+    def _credential(self, **response: bytes) -> dict[str, Any]:
         name = encode(self.credential_id)
         content = {key: encode(value) for key, value in response.items()}
         return {"id": name, "rawId": name, "type": "public-key", "response": content}

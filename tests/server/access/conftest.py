@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -61,9 +62,10 @@ def access(app: FastAPI) -> Access:
 
 
 @pytest.fixture
-def browser(app: FastAPI, access: Access) -> Browser:
+def browser(app: FastAPI, access: Access) -> Iterator[Browser]:
     assert access
-    return Browser(app)
+    with Browser(app) as browser:  # one loop for all requests
+        yield browser
 
 
 @pytest.fixture
@@ -71,7 +73,7 @@ def people(store: Store, access: Access) -> People:
     accounts, participants = {}, {}
     with store.transaction() as session:
         studies = {name: create_study(session, store, name).id for name in ("mood", "other")}
-        rows = [("root", "operator", None)]
+        rows: list[tuple[str, str, str | None]] = [("root", "operator", None)]
         rows += [(f"{study}-lab", "researcher", study) for study in studies]
         rows += [("ada", "user", "mood"), ("bob", "user", "mood"), ("eve", "user", "other")]
         for login, role, study in rows:

@@ -16,7 +16,15 @@ from sordino.server.access.session import IDLE_SECONDS, SESSION_SECONDS
 from sordino.server.access.token import ACCOUNT_PREFIX, DEVICE_PREFIX, new_token, token_digest
 from sordino.server.database.account_tables import Account, ApiToken, BrowserSession, Passkey
 from sordino.server.database.metadata import METADATA
-from sordino.server.database.tables import BundlePolicy, Device, Participant, SigningKey, Study
+from sordino.server.database.tables import (
+    BundlePolicy,
+    Consent,
+    Device,
+    Participant,
+    Purpose,
+    SigningKey,
+    Study,
+)
 from sordino.server.registry.bundles import register_bundle
 from sordino.server.registry.studies import create_participant, create_study
 from sordino.server.store import Store
@@ -90,11 +98,13 @@ def make_objects(app: FastAPI) -> Objects:
         maker.account("root", "operator")
         for name, study in studies.items():
             maker.account(f"{name}-lab", "researcher", study)
-        for login, study in (("ada", "mood"), ("bob", "mood"), ("eve", "other"), ("off", "mood")):
-            person = create_participant(session, store, studies[study].id, f"p-{login}")
-            maker.account(login, "user", studies[study], person)
+        for login, home in (("ada", "mood"), ("bob", "mood"), ("eve", "other"), ("off", "mood")):
+            person = create_participant(session, store, studies[home].id, f"p-{login}")
+            maker.account(login, "user", studies[home], person)
             if login in ("ada", "eve"):
                 maker.devices(login, person)
+            if login == "ada":
+                maker.consent(person)
         maker.bad_credentials()
     return objects
 
@@ -118,6 +128,20 @@ class _Maker:
         self.accounts[login] = account.id
         self.objects.tokens[login] = add_api_token(self.session, self.now, account.id, "t", DAY)
         self.objects.cookies[login] = self.cookie(login, self.now, self.now)
+
+    def consent(self, person: Participant) -> None:
+        """Consent to every purpose: researchers may read every object of the user."""
+        self.session.add_all(
+            Consent(
+                participant_id=person.id,
+                purpose=purpose,
+                policy=self.objects.policy,
+                version=1,
+                given=True,
+                time=self.now,
+            )
+            for purpose in Purpose
+        )
 
     def cookie(self, login: str, created: int, last_use: int) -> str:
         cookie = new_token()
@@ -161,8 +185,8 @@ class _Maker:
         passkey.created = self.now
         self.session.add(passkey)
         add_api_token(self.session, self.now, account_id, "object", DAY)
-        expired = add_api_token(self.session, self.now - DAY, account_id, "expired", DAY)
         revoked = add_api_token(self.session, self.now, account_id, "revoked", DAY)
+        expired = add_api_token(self.session, self.now - DAY, account_id, "expired", DAY)
         rows = {
             row.name: row
             for row in self.session.query(ApiToken).filter(ApiToken.account_id == account_id)

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import uvicorn
@@ -30,8 +30,8 @@ class Provider:
         self.signing_key = self.key
         self.issuer = ""
         self.subject = "subject-1"
-        self.claims: dict = {}
-        self.metadata: dict = {}
+        self.claims: dict[str, Any] = {}
+        self.metadata: dict[str, Any] = {}
         self.codes: dict[str, dict[str, str]] = {}
 
     def app(self) -> FastAPI:

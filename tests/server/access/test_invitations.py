@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
-from sordino.server.access.invitation import INVITATION_SECONDS, first_operator
+from sordino.errors import SordinoError
+from sordino.server.access.invitation import (
+    INVITATION_SECONDS,
+    first_operator,
+    recover_login,
+)
 from sordino.server.database.account_tables import Account, Invitation
 from sordino.server.database.tables import Participant
 from sordino.server.registry.studies import create_participant
@@ -22,7 +27,7 @@ def invite(browser, people):
         body = body or {"role": "user", "participant": "p-zoe"}
         answer = browser.post("/v1/invitations", json=body, headers=people.token(login))
         assert answer.status_code == 201, answer.text
-        return answer.json()["address"].removeprefix("http://127.0.0.1:8000")
+        return str(answer.json()["address"].removeprefix("http://127.0.0.1:8000"))
 
     with people.store.transaction() as session:
         study = session.get_one(Account, people.accounts["mood-lab"]).study_id
@@ -75,9 +80,8 @@ def test_invitations_of_other_sites_are_refused(browser, invite):
     assert browser.post(path, data=NEW, headers=headers).status_code == 403
 
 
-@pytest.mark.parametrize(
-    ("login", "body", "status"),
-    [
+def test_invitations_stay_inside_a_study(browser, people):
+    for login, body, status in (
         ("mood-lab", {"role": "user", "participant": "p-eve"}, 404),
         ("mood-lab", {"role": "user", "participant": "p-eve", "study": "other"}, 404),
         ("mood-lab", {"role": "user", "participant": "p-ada"}, 409),
@@ -90,11 +94,9 @@ def test_invitations_of_other_sites_are_refused(browser, invite):
         ("root", {"role": "operator", "study": "mood"}, 422),
         ("root", {"role": "researcher"}, 422),
         ("root", {"role": "researcher", "study": "none"}, 404),
-    ],
-)
-def test_invitations_stay_inside_a_study(browser, people, login, body, status):
-    answer = browser.post("/v1/invitations", json=body, headers=people.token(login))
-    assert answer.status_code == status
+    ):
+        answer = browser.post("/v1/invitations", json=body, headers=people.token(login))
+        assert answer.status_code == status, (login, body)
     with people.store.reading() as session:
         assert session.scalar(select(Invitation.id)) is None
 
@@ -131,17 +133,20 @@ def test_recovery_removes_everything_that_opened(app, browser, people):
     assert browser.get("/v1/account", headers=token).status_code == 401
     assert browser.sign_in("ada").status_code == 401
     assert browser.sign_in("ada", new).status_code == 303
+    log = browser.get("/v1/participants/me/log", headers=people.token("ada")).json()["entries"]
+    changes = [entry["details"].get("change") for entry in log]
+    assert changes[-2:] == ["recovered", "recovery"]
 
 
-@pytest.mark.parametrize("act", ["recovery", "disable", "enable"])
-def test_a_researcher_administers_their_users_alone(browser, people, act):
+def test_a_researcher_administers_their_users_alone(browser, people):
     headers = people.token("mood-lab")
-    for login in ("eve", "root", "mood-lab", "other-lab"):
-        path = f"/v1/accounts/{people.accounts[login]}/{act}"
-        assert browser.post(path, headers=headers).status_code == 404
-    assert browser.post(f"/v1/accounts/999/{act}", headers=headers).status_code == 404
-    path = f"/v1/accounts/{people.accounts['ada']}/{act}"
-    assert browser.post(path, headers=headers).status_code in (201, 204)
+    for act in ("recovery", "disable", "enable"):
+        numbers = [people.accounts[login] for login in ("eve", "root", "mood-lab", "other-lab")]
+        for number in [*numbers, 999]:
+            answer = browser.post(f"/v1/accounts/{number}/{act}", headers=headers)
+            assert answer.status_code == 404, (number, act)
+        path = f"/v1/accounts/{people.accounts['ada']}/{act}"
+        assert browser.post(path, headers=headers).status_code in (201, 204)
 
 
 def test_a_disabled_account_can_be_enabled(browser, people):
@@ -183,6 +188,15 @@ def test_deleting_a_participant_deletes_the_account(browser, people):
     assert browser.get("/v1/account", headers=token).status_code == 401
     with people.store.reading() as session:
         assert session.get(Account, people.accounts["ada"]) is None
+
+
+def test_an_operator_is_recovered_from_the_machine(browser, people):
+    path = f"/invitation/{recover_login(people.store, 'ROOT')}"
+    new = {"password": "another horse and battery"}
+    assert browser.post(path, data={**NEW, **new, "password_again": new["password"]}).is_redirect
+    assert browser.sign_in("root", new["password"]).status_code == 303
+    with pytest.raises(SordinoError, match="login"):
+        recover_login(people.store, "nemo")
 
 
 def test_a_new_server_has_one_first_operator(browser, store):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import statistics
 import time
 
@@ -25,7 +26,8 @@ OTHER_SITES = [
     {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"},
     {"Origin": "http://127.0.0.1:8001", "Sec-Fetch-Site": "same-site"},
     {"Origin": "null", "Sec-Fetch-Site": "cross-site"},
-    {"Origin": "https://evil.example", "Sec-Fetch-Site": ""},
+    {"Origin": "https://evil.example"},
+    {"Origin": "null"},
     {"Origin": "null", "Sec-Fetch-Site": "none"},
 ]
 
@@ -53,11 +55,11 @@ def test_cookies_are_secure_behind_https(access, browser):
     assert all("Secure" in cookie and "Domain" not in cookie for cookie in cookies)
 
 
-@pytest.mark.parametrize("login", ["ada", "nemo", "a b", "", "x" * 5000, "ada\0"])
-def test_a_wrong_sign_in_has_one_answer(browser, login):
-    answer = browser.sign_in(login, "wrong" * 5)
-    assert answer.status_code == 401
-    assert "a name and password of no account" in answer.text
+def test_a_wrong_sign_in_has_one_answer(browser):
+    logins = ("ada", "nemo", "a b", "", "x" * 5000, "ada\0")
+    answers = [browser.sign_in(login, "wrong" * 5) for login in logins]
+    assert {answer.status_code for answer in answers} == {401}
+    assert len({answer.text for answer in answers}) == 1
     assert "sordino" not in browser.cookies
 
 
@@ -67,7 +69,7 @@ def test_unknown_logins_take_as_long_as_known(people, access):
         row = session.get_one(Account, people.accounts["ada"])
         row.password_hash = access.passwords.hash(PASSWORD)
     access.passwords.check(None, "warm")
-    seconds = {"ada": [], "nemo": []}
+    seconds: dict[str, list[float]] = {"ada": [], "nemo": []}
     for _ in range(8):
         for login, times in seconds.items():
             start = time.perf_counter()
@@ -88,26 +90,24 @@ def test_an_old_hash_is_renewed(browser, people, access):
     assert access.passwords.check(new, PASSWORD).right
 
 
-@pytest.mark.parametrize("headers", OTHER_SITES)
-def test_forms_of_other_sites_are_refused(browser, headers):
-    headers = {name: value for name, value in headers.items() if value}
-    if "Sec-Fetch-Site" not in headers:
-        del browser.headers["Sec-Fetch-Site"]
+def test_forms_of_other_sites_are_refused(browser):
     form = {"login": "ada", "password": PASSWORD}
-    assert browser.post("/sign-in", data=form, headers=headers).status_code == 403
-    browser.headers["Sec-Fetch-Site"] = "same-origin"
     browser.sign_in("ada")
-    if "Sec-Fetch-Site" not in headers:
-        del browser.headers["Sec-Fetch-Site"]
-    form = {"csrf": csrf_token(browser.cookies["sordino"])}
-    assert browser.post("/sign-out", data=form, headers=headers).status_code == 403
+    for headers in OTHER_SITES:
+        other = {"Sec-Fetch-Site": "", **headers}
+        browser.headers["Sec-Fetch-Site"] = other["Sec-Fetch-Site"]
+        if not other["Sec-Fetch-Site"]:
+            del browser.headers["Sec-Fetch-Site"]
+        browser.headers["Origin"] = other["Origin"]
+        assert browser.post("/sign-in", data=form).status_code == 403, headers
+        assert browser.submit("/sign-out").status_code == 403, headers
     assert browser.get("/account").status_code == 200
 
 
-@pytest.mark.parametrize("token", ["", "0" * 64, csrf_token("another session"), "é"])
-def test_forms_need_the_token_of_their_session(browser, token):
+def test_forms_need_the_token_of_their_session(browser):
     browser.sign_in("ada")
-    assert browser.post("/sign-out", data={"csrf": token}).status_code == 403
+    for token in ("", "0" * 64, csrf_token("another session"), "é"):
+        assert browser.post("/sign-out", data={"csrf": token}).status_code == 403, token
     assert browser.post("/sign-out").status_code == 403
     assert browser.submit("/sign-out").status_code == 303
     assert browser.get("/account").status_code == 401
@@ -125,9 +125,10 @@ def test_a_sign_in_changes_the_session(app, browser):
 
 
 def test_a_planted_session_is_not_adopted(browser):
-    browser.cookies.set("sordino", "planted", domain="127.0.0.1")
-    browser.sign_in("ada")
-    assert "planted" not in [c.value for c in browser.cookies.jar if c.name == "sordino" and c.path]
+    form = {"login": "ada", "password": PASSWORD}
+    answer = browser.post("/sign-in", data=form, headers={"Cookie": "sordino=planted"})
+    assert answer.headers.get_list("set-cookie")[0].startswith("sordino=")
+    assert "planted" not in answer.headers["set-cookie"]
 
 
 def test_idle_sessions_expire(browser, clock):
@@ -224,16 +225,14 @@ def test_one_network_cannot_try_many_logins(browser):
 
 
 def test_right_sign_ins_do_not_count(browser):
-    statuses = {browser.sign_in("ada").status_code for _ in range(40)}
+    statuses = {browser.sign_in("ada").status_code for _ in range(12)}
     assert statuses == {303}
 
 
-@pytest.mark.parametrize(
-    "path", ["//evil.example", "https://evil.example", "/\\evil", "javascript:1", "/a\nb", "/%5c"]
-)
-def test_sign_in_leads_to_no_other_site(browser, path):
-    form = {"login": "ada", "password": PASSWORD, "next": path}
-    assert browser.post("/sign-in", data=form).headers["location"] == "/"
+def test_sign_in_leads_to_no_other_site(browser):
+    for path in ("//evil.example", "https://x", "/\\evil", "javascript:1", "/a\nb", "/%5c"):
+        form = {"login": "ada", "password": PASSWORD, "next": path}
+        assert browser.post("/sign-in", data=form).headers["location"] == "/", path
 
 
 def test_changes_need_a_recent_sign_in(browser, clock):
@@ -263,17 +262,17 @@ def test_a_new_password_ends_other_sessions(app, browser, people):
     assert other.sign_in("ada", new).status_code == 303
 
 
-@pytest.mark.parametrize("password", ["short", "aaaaaaaaaaaaaaaa", "ada ada ada a", "x" * 1001])
-def test_simple_passwords_are_refused(browser, password):
+def test_simple_passwords_are_refused(browser):
     browser.sign_in("ada")
-    answer = browser.submit("/account/password", password=password, password_again=password)
-    assert answer.status_code == 422
+    for password in ("short", "aaaaaaaaaaaaaaaa", "ada ada ada a", "x" * 1001):
+        answer = browser.submit("/account/password", password=password, password_again=password)
+        assert answer.status_code == 422, password
 
 
 def test_a_code_can_be_set_and_removed(browser, people, clock):
     browser.sign_in("ada")
     text = browser.submit("/account/totp/begin").text
-    secret = text.split("<code>")[1].split("</code>")[0]
+    secret = re.findall(r"\b[A-Z2-7]{32}\b", text)[0]
     sealed = text.split('name="sealed" value="')[1].split('"')[0]
     assert browser.submit("/account/totp", sealed=sealed, code="123").status_code == 422
     code = pyotp.TOTP(secret).at(int(clock.time))
@@ -291,7 +290,7 @@ def test_a_secret_of_another_account_is_refused(app, browser, people, clock):
     browser.sign_in("ada")
     text = browser.submit("/account/totp/begin").text
     sealed = text.split('name="sealed" value="')[1].split('"')[0]
-    code = pyotp.TOTP(text.split("<code>")[1].split("</code>")[0]).at(int(clock.time))
+    code = pyotp.TOTP(re.findall(r"\b[A-Z2-7]{32}\b", text)[0]).at(int(clock.time))
     thief = Browser(app)
     thief.sign_in("bob")
     thief.submit("/account/totp", sealed=sealed, code=code)
@@ -303,7 +302,7 @@ def test_no_secret_is_logged_or_stored_readable(browser, caplog, store):
     caplog.set_level(logging.DEBUG)
     browser.sign_in("ada")
     token = browser.submit("/account/tokens", name="x", days="1").text
-    token = token.split("<code>")[1].split("</code>")[0]
+    token = re.findall(r"sordino_account_[\w-]{43}", token)[0]
     browser.get("/v1/account", headers={"Authorization": f"Bearer {token}"})
     browser.get("/v1/account", headers={"Authorization": "Bearer wrong-secret"})
     session_cookie = browser.cookies["sordino"]

@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,14 +23,14 @@ from fastapi.testclient import TestClient
 from sordino.server.access.password import Passwords
 from sordino.server.app import create_app
 from sordino.server.database.account_tables import Account
-from sordino.server.database.tables import Bundle
+from sordino.server.database.tables import Bundle, BundlePolicy, Participant
 from sordino.server.settings import Settings
 from sordino.server.store import Store
 from tests.server.conftest import START, Scene, make_scene, make_user
 
 PASSWORD = "correct horse battery"
 TODAY = datetime.date(2026, 11, 28)
-DAYS, STEP, RELEASES_A_DAY = 60, 2, 40
+DAYS, STEP, RELEASES_A_DAY = 60, 3, 40
 
 
 def rate(share: float) -> dict[str, float | int]:
@@ -84,12 +84,63 @@ class Site:
             )
 
     def user(self, login: str) -> None:
-        """A user with an account, a device and releases."""
-        participant, _, token = make_user(
-            self.store, self.scene.study, self.scene.policies, f"p-{login}"
-        )
+        """A user with an account, a device and two months of releases."""
+        participant, token = self.participant(f"p-{login}")
         self.account(login, "user", participant.id)
-        release(self.app, self.scene.bundle.digest, token)
+        self.release(token, range(0, DAYS, STEP))
+
+    def participant(self, pseudonym: str) -> tuple[Participant, str]:
+        """A participant without an account, and the token of a device."""
+        scene = self.scene
+        participant, _, token = make_user(self.store, scene.study, scene.policies, pseudonym)
+        return participant, token
+
+    def release(self, token: str, days: Iterable[int]) -> None:
+        """Send releases of some of the last `DAYS` days; the last third has more of the emotion."""
+        draw = random.Random(token)
+        client = TestClient(self.app, "http://127.0.0.1")
+        for day in days:
+            share = 0.25 if day < 2 * DAYS // 3 else 0.6
+            batch = {
+                "format": 1,
+                "bundle": self.scene.bundle.digest,
+                "policy": "drawn",
+                "day": (TODAY - datetime.timedelta(DAYS - 1 - day)).isoformat(),
+                "releases": [
+                    {
+                        "number": day * RELEASES_A_DAY + count + 1,
+                        "prototype": draw.choice((3, 4, 5) if draw.random() < share else (0, 1, 2)),
+                    }
+                    for count in range(RELEASES_A_DAY)
+                ],
+            }
+            answer = client.post(
+                "/v1/releases",
+                content=json.dumps(batch),
+                headers={
+                    "Authorization": f"Bearer {token}",
+                    "Idempotency-Key": str(uuid.UUID(int=draw.getrandbits(128))),
+                    "Content-Type": "application/json",
+                },
+            )
+            assert answer.status_code == 201, answer.text
+
+
+@contextmanager
+def prepared_site(folder: Path, port: int = 8000) -> Iterator[Site]:
+    """The application of a server with a bundle, its rates and its limits."""
+    address = f"http://localhost:{port}"
+    app = create_app(Settings(folder=folder, address=address, clock=lambda: float(START)))
+    app.state.access.passwords = Passwords(PasswordHasher(1, 8, 1))
+    site = Site(address, app, make_scene(app.state.store, "mood"))
+    with site.store.transaction() as session:
+        session.get_one(Bundle, site.scene.bundle.id).card = CARD
+        policy = session.get_one(BundlePolicy, site.scene.policies["drawn"].id)
+        policy.rates = CARD["audit"]["drawn"]["rates"]
+    try:
+        yield site
+    finally:
+        app.state.store.close()
 
 
 @contextmanager
@@ -98,52 +149,15 @@ def running_site(folder: Path) -> Iterator[Site]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    address = f"http://localhost:{port}"
-    app = create_app(Settings(folder=folder, address=address, clock=lambda: float(START)))
-    app.state.access.passwords = Passwords(PasswordHasher(1, 8, 1))
-    site = Site(address, app, make_scene(app.state.store, "mood"))
-    with site.store.transaction() as session:
-        session.get_one(Bundle, site.scene.bundle.id).card = CARD
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", ws="none"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        while not server.started:
-            time.sleep(0.01)
-        yield site
-    finally:
-        server.should_exit = True
-        thread.join()
-        app.state.store.close()
-
-
-def release(app: FastAPI, bundle: str, token: str) -> None:
-    """Send two months of releases, every second day; the last third has more of the emotion."""
-    draw = random.Random(0)
-    client = TestClient(app, "http://127.0.0.1")
-    for number in range(0, DAYS, STEP):
-        day = TODAY - datetime.timedelta(DAYS - 1 - number)
-        share = 0.25 if number < 2 * DAYS // 3 else 0.6
-        batch = {
-            "format": 1,
-            "bundle": bundle,
-            "policy": "drawn",
-            "day": day.isoformat(),
-            "releases": [
-                {
-                    "number": number * RELEASES_A_DAY + count + 1,
-                    "prototype": draw.choice((3, 4, 5) if draw.random() < share else (0, 1, 2)),
-                }
-                for count in range(RELEASES_A_DAY)
-            ],
-        }
-        answer = client.post(
-            "/v1/releases",
-            content=json.dumps(batch),
-            headers={
-                "Authorization": f"Bearer {token}",
-                "Idempotency-Key": str(uuid.UUID(int=draw.getrandbits(128))),
-                "Content-Type": "application/json",
-            },
-        )
-        assert answer.status_code == 201, answer.text
+    with prepared_site(folder, port) as site:
+        config = uvicorn.Config(site.app, port=port, log_level="error", ws="none")
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        try:
+            while not server.started:
+                time.sleep(0.01)
+            yield site
+        finally:
+            server.should_exit = True
+            thread.join()

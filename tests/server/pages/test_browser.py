@@ -12,6 +12,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
+from sordino.server.database.tables import Purpose
+from sordino.server.rights.statistics import compute_statistics
+from tests.server.conftest import set_consent
 from tests.server.pages.site import DAYS, PASSWORD, RELEASES_A_DAY, STEP, Site, running_site
 
 pytestmark = pytest.mark.slow
@@ -39,7 +42,8 @@ PAGES = {
         "/account",
         "/operator",
     ],
-    "root": ["/operator", "/account"],
+    "lab": ["/study", "/study/participants/p-moss", "/study/add", "/study/rates", "/study/groups"],
+    "root": ["/operator"],
 }
 
 
@@ -49,6 +53,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         running.account("root", "operator")
         running.account("lab", "researcher")
         running.user("moss")
+        for number in range(12):  # a closed week, for groups
+            _, token = running.participant(f"p-{number}")
+            running.release(token, [DAYS - 20, DAYS - 3])
+        compute_statistics(running.store, running.scene.study.id)
         yield running
 
 
@@ -108,8 +116,8 @@ def no_overflow(page: Page) -> bool:
     return page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
-def violations(page: Page) -> list[str]:
-    report = Axe().run(page, options={"runOnly": {"type": "tag", "values": RULES}}).response
+def violations(page: Page, kind: str, values: list[str]) -> list[str]:
+    report = Axe().run(page, options={"runOnly": {"type": kind, "values": values}}).response
     return [
         f"{fault['id']}: {node['html'][:200]}"
         for fault in report["violations"]
@@ -156,18 +164,71 @@ def test_a_user_sees_a_trend_pauses_exports_and_deletes(
     assert "/sign-in" in page.url
 
 
-@pytest.mark.parametrize(("size", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")])
+@pytest.mark.parametrize(
+    ("kind", "rules", "options"),
+    [
+        ("tag", RULES, {"viewport": DESKTOP}),
+        ("rule", ["color-contrast", "target-size"], {"viewport": PHONE, "color_scheme": "dark"}),
+    ],
+    ids=["desktop", "phone"],
+)
 def test_every_page_is_accessible_and_fits_the_screen(
-    open_page: Open, size: dict[str, int], scheme: str
+    open_page: Open, kind: str, rules: list[str], options: dict[str, Any]
 ) -> None:
     for login, paths in PAGES.items():
-        page = open_page(login, viewport=size, color_scheme=scheme)
+        page = open_page(login, **options)
         for path in paths:
             page.goto(path)
             for details in page.locator("summary").all():
                 details.click()
-            assert violations(page) == [], path
+            assert violations(page, kind, rules) == [], path
             assert no_overflow(page), path
+
+
+def test_a_researcher_sees_groups_rates_and_shared_trends_only(open_page: Open, site: Site) -> None:
+    page = open_page("lab")
+    assert page.get_by_role("row", name="p-moss").get_by_role("link").is_visible()
+    with site.store.transaction() as session:
+        for policy in site.scene.policies.values():
+            set_consent(
+                site.store,
+                session,
+                site.scene.participant.id,
+                policy.digest,
+                Purpose.RESEARCH,
+                given=False,
+            )
+    page.reload()
+    assert page.get_by_role("row", name="p1").get_by_text("not shared").is_visible()
+    assert page.goto("/study/participants/p1").status == 404
+    page.goto("/study/participants/p-moss")
+    assert page.get_by_role("img", name="Share of sad speech").is_visible()
+    page.goto("/study/rates")
+    assert page.get_by_role("row", name="drawn").get_by_text("as expected").is_visible()
+    page.goto("/study/groups")
+    assert page.get_by_role("row", name="2026").first.is_visible()
+
+
+def test_a_person_is_invited_makes_an_account_and_agrees(open_page: Open) -> None:
+    page = open_page("lab")
+    page.get_by_role("link", name="Add a participant").click()
+    page.get_by_label("Pseudonym").fill("p moss")
+    page.get_by_role("button", name="Add").click()
+    page.get_by_text("A pseudonym has 1 to 64").wait_for()
+    page.get_by_label("Pseudonym").fill("p-fern")
+    page.get_by_role("button", name="Add").click()
+    address = page.locator("code.secret").first.inner_text()
+    person = open_page()
+    person.goto(address)
+    person.get_by_label("Name of your account").fill("fern")
+    for label in ("Password", "The same password again"):
+        person.get_by_label(label, exact=True).fill(PASSWORD)
+    person.get_by_role("button", name="Make my account").click()
+    person.get_by_role("link", name="My data").click()
+    assert person.get_by_text("You did not decide yet.").count() == 9
+    person.get_by_role("button", name="Agree to: Store what my devices release").first.click()
+    person.get_by_text("Your decision counts from now on.").wait_for()
+    assert person.get_by_text("You did not decide yet.").count() == 8
 
 
 def test_pages_and_forms_work_without_javascript(open_page: Open) -> None:

@@ -10,16 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sordino.server.pages.limits import limits_of, sentence
-from sordino.server.pages.plots import NARROW, WIDE, date_labels, trend_plot
-from sordino.server.pages.views import Limit, Period, Trend
+from sordino.server.pages.plots import LONGEST_GAP, NARROW, WIDE, date_labels, trend_plot
+from sordino.server.pages.views import Limit, ShownPeriod, ShownTrend
 
 FIRST = datetime.date(2026, 1, 1)
 DAY = datetime.timedelta(1)
 
 
-def trend(*shares: float | None, step: int = 1) -> Trend:
+def trend(*shares: float | None, step: int = 1) -> ShownTrend:
     periods = [
-        Period(
+        ShownPeriod(
             FIRST + step * number * DAY,
             FIRST + (step * number + step - 1) * DAY,
             0 if share is None else 20,
@@ -29,7 +29,7 @@ def trend(*shares: float | None, step: int = 1) -> Trend:
         )
         for number, share in enumerate(shares)
     ]
-    return Trend("sad", "mute", periods)
+    return ShownTrend("sad", "mute", periods)
 
 
 def test_a_share_of_one_is_at_the_top_and_zero_at_the_axis() -> None:
@@ -48,11 +48,18 @@ def test_a_time_without_an_estimate_is_marked_and_breaks_the_line() -> None:
 
 
 def test_a_day_without_releases_has_limits_and_no_point() -> None:
-    empty = Period(FIRST + DAY, FIRST + DAY, 0, 0.5, 0.1, 0.9)
+    empty = ShownPeriod(FIRST + DAY, FIRST + DAY, 0, 0.5, 0.1, 0.9)
     ends = trend(0.2, None, 0.2).periods
-    plot = trend_plot(Trend("sad", "mute", [ends[0], empty, ends[2]]), WIDE)
+    plot = trend_plot(ShownTrend("sad", "mute", [ends[0], empty, ends[2]]), WIDE)
     assert len(plot.marks) == 2
     assert len(plot.lines) == 1
+
+
+@pytest.mark.parametrize(("missing", "lines"), [(LONGEST_GAP, 1), (LONGEST_GAP + 1, 2)])
+def test_a_long_time_without_releases_breaks_the_line(missing: int, lines: int) -> None:
+    days = trend(*[0.2] * (missing + 4)).periods
+    plot = trend_plot(ShownTrend("sad", "mute", [*days[:2], *days[-2:]]), WIDE)
+    assert (len(plot.lines), len(plot.unknown)) == (lines, lines - 1)
 
 
 def test_a_trend_without_periods_is_refused() -> None:

@@ -10,6 +10,7 @@ from sordino.server.database.tables import Batch, Purpose, Release
 from sordino.server.errors import Problem
 from sordino.server.pages import server_state
 from sordino.server.pages.stored import limits_of_user, stored_of
+from sordino.server.registry.studies import create_participant
 from sordino.server.store import Store
 from tests.server.conftest import Scene, make_scene, set_consent
 
@@ -55,16 +56,21 @@ def test_counts_are_those_of_the_user_alone(scene: Scene, store: Store) -> None:
     assert len(stored.consents) == len(Purpose) * len(scene.policies)
 
 
-def test_the_newest_version_of_a_consent_is_marked(scene: Scene, store: Store) -> None:
+def test_the_newest_version_of_a_consent_counts(scene: Scene, store: Store) -> None:
     digest = scene.policies["drawn"].digest
     with store.transaction() as session:
         set_consent(store, session, scene.participant.id, digest, given=False)
         stored = stored_of(session, scene.participant.id, store.now())
-    rows = [c for c in stored.consents if (c.digest, c.purpose) == (digest, Purpose.STORAGE)]
-    assert [(c.version, c.is_consent, c.is_newest) for c in rows] == [
-        (2, False, True),
-        (1, True, False),
-    ]
+    rows = [row for row in stored.consents if (row.digest, row.purpose) == (digest, "storage")]
+    assert [(row.version, row.is_consent) for row in rows] == [(2, False)]
+
+
+def test_a_new_user_may_decide_about_every_policy_in_use(scene: Scene, store: Store) -> None:
+    with store.transaction() as session:
+        user = create_participant(session, store, scene.study.id, "new")
+        stored = stored_of(session, user.id, store.now())
+    assert len(stored.consents) == len(Purpose) * len(scene.policies)
+    assert {(row.version, row.is_consent) for row in stored.consents} == {(0, False)}
 
 
 def test_a_user_without_releases_has_no_limits(scene: Scene, store: Store) -> None:

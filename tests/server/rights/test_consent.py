@@ -7,10 +7,10 @@ import threading
 import pytest
 from fastapi.testclient import TestClient
 
-from sordino.server.database.tables import Consent, Device, Participant, Purpose
-from sordino.server.ingest.accept import _LOCKED as LOCKED
+from sordino.server.database.tables import Consent, Participant, Purpose
+from sordino.server.ingest.statements import LOCKED
 from sordino.server.rights import audit
-from sordino.server.rights.consent import consents, decide, set_paused, users_consenting
+from sordino.server.rights.consent import add_decision, consents, set_paused, users_consenting
 from tests.server.conftest import Clock, Scene, make_scene
 from tests.server.rights.conftest import SQLITE, sign_in
 
@@ -54,7 +54,7 @@ def test_newest_version_counts_whatever_the_clock(scene: Scene, clock: Clock) ->
     policy = scene.policies["drawn"].digest
     clock.time -= 10**6
     with scene.store.transaction() as session:
-        decide(
+        add_decision(
             session,
             session.get_one(Participant, scene.participant.id),
             Purpose.STORAGE,
@@ -142,7 +142,9 @@ def test_withdrawal_waits_for_a_batch_in_progress(scene: Scene) -> None:
 
     thread = threading.Thread(target=withdraw)
     with store.transaction() as session:
-        session.execute(LOCKED.where(Device.id == scene.device_id)).one()
+        session.execute(
+            LOCKED, {"device_id": scene.device_id, "participant_id": scene.participant.id}
+        ).one()
         thread.start()
         thread.join(0.3)
         order.append("stored")

@@ -123,18 +123,18 @@ def test_receipt_is_verified_and_bound_to_the_log(client: TestClient, scene: Sce
     headers = fill(scene, scene.device_id, scene.participant.id)
     content = client.delete("/v1/participants/p1", headers=headers).json()
     public = bytes.fromhex(client.get("/v1/receipt-key").json()["public_key"])
-    receipt.verify(json.loads(json.dumps(content)), public)
+    receipt.verify_receipt(json.loads(json.dumps(content)), public)
     assert "p1" not in json.dumps({key: content[key] for key in content if key != "signature"})
-    known = audit.Head(content["log"]["number"], bytes.fromhex(content["log"]["digest"]))
+    known = receipt.log_end(content)
     with scene.store.reading() as session:
         assert audit.verify(session, known).number >= known.number
     for change in ({"deleted": {}}, {"participant": "1"}, {"time": ""}, {"further": 1}):
         with pytest.raises(SignatureError, match="another signature"):
-            receipt.verify(content | change, public)
+            receipt.verify_receipt(content | change, public)
     with pytest.raises(SignatureError):
-        receipt.verify(content, bytes(32))
+        receipt.verify_receipt(content, bytes(32))
     with pytest.raises(SignatureError):
-        receipt.verify({"signature": "?"}, public)
+        receipt.verify_receipt({"signature": "?"}, public)
 
 
 @SQLITE

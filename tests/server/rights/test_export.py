@@ -111,3 +111,11 @@ def test_export_that_is_cut_leaves_the_store_usable(scene: Scene) -> None:
     parts.close()
     with scene.store.transaction() as session:
         assert session.scalar(select(func.count()).select_from(Participant)) == 1
+
+
+@SQLITE
+def test_export_without_a_key_is_refused(client: TestClient, scene: Scene) -> None:
+    headers = fill(scene, scene.device_id, scene.participant.id)
+    scene.store.keys.destroy(scene.participant.id, 1)
+    answer = client.get("/v1/participants/me/export", headers=headers)
+    assert (answer.status_code, answer.json()["type"]) == (503, "urn:sordino:keys")

@@ -9,17 +9,27 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
+from fastapi.testclient import TestClient
 
 from sordino.server.access.context import Access
 from sordino.server.database.payloads import encrypt_counts
 from sordino.server.database.rights_tables import GroupMember, GroupStatistic
-from sordino.server.database.tables import Consent, DailyCount, Participant, Purpose, Study
+from sordino.server.database.tables import (
+    BundlePolicy,
+    Consent,
+    DailyCount,
+    Participant,
+    Purpose,
+    Study,
+)
 from sordino.server.registry.studies import create_participant
 from sordino.server.rights import audit, statistics
 from sordino.server.rights.deletion import delete_user
 from sordino.server.rights.private_sums import _mechanisms, private_sum
-from sordino.server.rights.statistics import closed_weeks, compute, set_budget, spent
+from sordino.server.rights.statistics import closed_weeks, compute_statistics, set_budget, spent
 from tests.server.conftest import Clock, Scene
+from tests.server.rights.conftest import sign_in
+from tests.server.rights.test_trends import CARD
 
 NUMBERS = itertools.count()
 
@@ -82,7 +92,7 @@ def test_a_group_needs_ten_users_or_more(scene: Scene, week, smallest: int) -> N
     with scene.store.transaction() as session:
         session.get_one(Study, scene.study.id).smallest_group = smallest
     add_users(scene, {"": [0.1] * 9 + [0.8]}, week)
-    assert compute(scene.store, scene.study.id) == 1
+    assert compute_statistics(scene.store, scene.study.id) == 1
     row = tables(scene)["*"]
     if smallest == 12:
         assert (row.table, row.withheld) == (None, "few-users")
@@ -93,34 +103,34 @@ def test_a_group_needs_ten_users_or_more(scene: Scene, week, smallest: int) -> N
 def test_nine_users_show_nothing(scene: Scene, week) -> None:
     add_users(scene, {"": [0.5] * 9}, week)
     add_users(scene, {"": [0.5]}, week, releases=4)  # too few releases to count
-    compute(scene.store, scene.study.id)
+    compute_statistics(scene.store, scene.study.id)
     assert tables(scene)["*"].withheld == "few-users"
 
 
 def test_a_user_counts_once_however_many_releases(scene: Scene, week) -> None:
     add_users(scene, {"": [0.0] * 10}, week)
     add_users(scene, {"": [1.0]}, week, releases=10_000)
-    compute(scene.store, scene.study.id)
+    compute_statistics(scene.store, scene.study.id)
     assert tables(scene)["*"].table["passes"] == pytest.approx(1 / 11, abs=0.005)
 
 
 def test_a_user_who_joins_later_changes_nothing(scene: Scene, week) -> None:
     """The attacker asks, adds a user or their late releases, and asks again."""
     users = add_users(scene, {"": [0.2] * 10}, week)[""]
-    compute(scene.store, scene.study.id)
+    compute_statistics(scene.store, scene.study.id)
     before = tables(scene)["*"].table
     add_users(scene, {"": [0.9]}, week)
     with scene.store.transaction() as session:
         add_counts(session, scene, users[0], 1.0, week, 100)
     for _ in range(3):
-        assert compute(scene.store, scene.study.id) == 0
+        assert compute_statistics(scene.store, scene.study.id) == 0
     assert tables(scene)["*"].table == before
 
 
 def test_small_complements_are_withheld(scene: Scene, week) -> None:
     """Whole study minus the cohorts shown would be about three users."""
     add_users(scene, {"a": [0.2] * 12, "b": [0.9] * 3}, week)
-    compute(scene.store, scene.study.id)
+    compute_statistics(scene.store, scene.study.id)
     rows = tables(scene)
     reasons = {name: row.withheld for name, row in rows.items()}
     assert reasons == {"a": "", "b": "few-users", "*": "complement"}
@@ -128,7 +138,7 @@ def test_small_complements_are_withheld(scene: Scene, week) -> None:
 
 def test_large_complements_are_shown(scene: Scene, week) -> None:
     add_users(scene, {"a": [0.2] * 12, "b": [0.9] * 6, "c": [0.9] * 5}, week)
-    compute(scene.store, scene.study.id)
+    compute_statistics(scene.store, scene.study.id)
     reasons = {name: row.withheld for name, row in tables(scene).items()}
     assert reasons == {"a": "", "b": "few-users", "c": "few-users", "*": ""}
 
@@ -136,23 +146,23 @@ def test_large_complements_are_shown(scene: Scene, week) -> None:
 def test_overlapping_cohorts_cannot_be_asked_for(scene: Scene, week) -> None:
     """A user who is moved to another cohort changes no table of a stored week."""
     users = add_users(scene, {"a": [0.2] * 11, "b": [0.9] * 11}, week)
-    compute(scene.store, scene.study.id)
+    compute_statistics(scene.store, scene.study.id)
     before = {name: row.table for name, row in tables(scene).items()}
     with scene.store.transaction() as session:
         session.get_one(Participant, users["a"][0]).cohort = "b"
-    compute(scene.store, scene.study.id)
+    compute_statistics(scene.store, scene.study.id)
     assert {name: row.table for name, row in tables(scene).items()} == before
 
 
 def test_deletion_withdraws_until_a_group_is_deleted(scene: Scene, week) -> None:
     """No two tables that were shown differ in fewer than ten users."""
     users = add_users(scene, {"": [0.2] * 12 + [0.8] * 12}, week)[""]
-    compute(scene.store, scene.study.id)
+    compute_statistics(scene.store, scene.study.id)
     key = Access(scene.store.settings).key
     for number, user in enumerate(users[:10], 1):
         assert tables(scene)["*"].withheld == ("" if number == 1 else "deletion")
         delete_user(scene.store, key, user, "test")
-        compute(scene.store, scene.study.id)
+        compute_statistics(scene.store, scene.study.id)
     row = tables(scene)["*"]
     assert (row.withheld, row.table["users"], row.table["passes"]) == ("", 14, 0.71)
     with scene.store.reading() as session:
@@ -160,18 +170,18 @@ def test_deletion_withdraws_until_a_group_is_deleted(scene: Scene, week) -> None
     assert members == set(users[10:])
     for user in users[10:20]:
         delete_user(scene.store, key, user, "test")
-    compute(scene.store, scene.study.id)
+    compute_statistics(scene.store, scene.study.id)
     assert (tables(scene)["*"].table, tables(scene)["*"].withheld) == (None, "few-users")
 
 
 def test_recomputed_whole_hides_small_complements(scene: Scene, week) -> None:
     """After deletions in one cohort, whole minus the other cohort would be about few users."""
     users = add_users(scene, {"a": [0.2] * 11, "b": [0.9] * 13}, week)
-    compute(scene.store, scene.study.id)
+    compute_statistics(scene.store, scene.study.id)
     key = Access(scene.store.settings).key
     for user in users["b"][:10]:
         delete_user(scene.store, key, user, "test")
-    compute(scene.store, scene.study.id)
+    compute_statistics(scene.store, scene.study.id)
     reasons = {name: row.withheld for name, row in tables(scene).items()}
     assert reasons == {"a": "", "b": "few-users", "*": "complement"}
 
@@ -182,7 +192,7 @@ def test_only_users_who_consent_count(scene: Scene, week) -> None:
         newest = {"participant_id": users[0], "purpose": Purpose.GROUP, "version": 2}
         policy = scene.policies["drawn"].digest
         session.add(Consent(**newest, policy=policy, given=False, time=0))
-    compute(scene.store, scene.study.id)
+    compute_statistics(scene.store, scene.study.id)
     assert tables(scene)["*"].withheld == "few-users"
 
 
@@ -192,7 +202,7 @@ def test_budget_ends_statistics_with_noise(scene: Scene, clock: Clock) -> None:
         set_budget(session, scene.study.id, 1.0, 0.5)
     for week in weeks:
         add_users(scene, {"a": [0.2] * 20, "b": [0.6] * 20}, week)
-    compute(scene.store, scene.study.id)
+    compute_statistics(scene.store, scene.study.id)
     with scene.store.reading() as session:
         rows = statistics.statistics_of(session, scene.study.id)
         assert spent(session, scene.study.id) == 1.0  # cohorts are disjoint: they do not add up
@@ -221,3 +231,44 @@ def test_neighbours_differ_by_epsilon(epsilon: float) -> None:
     mechanisms = _mechanisms(epsilon)
     spending = mechanisms.total.map(1) + mechanisms.count.map(1)
     assert 0.99 * epsilon < spending <= epsilon
+
+
+def test_statistics_over_http(client: TestClient, scene: Scene, week) -> None:
+    with scene.store.transaction() as session:
+        session.get_one(BundlePolicy, scene.policies["drawn"].id).rates = CARD
+    add_users(scene, {"a": [0.45] * 12, "b": [0.45] * 3}, week)
+    compute_statistics(scene.store, scene.study.id)
+    headers = sign_in(scene.store, "researcher", scene.study.id)
+    rows = client.get("/v1/statistics", headers=headers).json()["statistics"]
+    assert [(row["cohort"], row["withheld"]) for row in rows] == [
+        ("", "complement"),
+        ("a", ""),
+        ("b", "few-users"),
+    ]
+    assert (rows[1]["users"], rows[1]["passes"], rows[1]["share"]) == (12, 0.45, 0.5)
+    assert rows[1]["low"] < 0.5 < rows[1]["high"]
+    assert {rows[0][name] for name in ("users", "passes", "share", "low", "high")} == {None}
+
+
+def test_budget_over_http(client: TestClient, scene: Scene) -> None:
+    operator = sign_in(scene.store, "operator")
+    path, budget = "/v1/studies/mood/budget", {"epsilon": 2, "epsilon_per_table": 0.5}
+    answer = client.put(path, json=budget, headers=operator)
+    assert answer.json() == {"epsilon": 2.0, "epsilon_per_table": 0.5, "spent": 0.0}
+    for change in ({"epsilon": 0.1}, {"epsilon": -1}, {"epsilon": "x"}, {"further": 1}):
+        assert client.put(path, json=budget | change, headers=operator).status_code == 422
+    assert client.put("/v1/studies/none/budget", json=budget, headers=operator).status_code == 404
+    researcher = sign_in(scene.store, "researcher", scene.study.id)
+    assert client.put(path, json=budget, headers=researcher).status_code == 403
+    assert client.get("/v1/budget", headers=researcher).json() == answer.json()
+
+
+def test_audit_over_http(client: TestClient, scene: Scene) -> None:
+    operator = sign_in(scene.store, "operator")
+    client.get("/v1/cohort", headers=sign_in(scene.store, "researcher", scene.study.id))
+    state = client.get("/v1/audit", headers=operator).json()
+    assert (state["entries"], state["intact"]) == (1, True)
+    known = f"/v1/audit?number=1&digest={state['digest']}"
+    assert client.get(known, headers=operator).json()["intact"] is True
+    wrong = client.get(f"/v1/audit?number=2&digest={state['digest']}", headers=operator).json()
+    assert (wrong["intact"], "entry 2" in wrong["fault"]) == (False, True)

@@ -14,6 +14,7 @@ import pytest
 
 from sordino.corpora.checks.licences import commercial_use
 from sordino.errors import PolicyError, SplitError
+from sordino.metrics.prevalence import Rates
 from sordino.policy import Budget, Policy
 from sordino.release import Drawn, NetworkRelease
 from sordino.report.estimate_table import Estimate
@@ -219,6 +220,23 @@ def test_a_card_has_speakers_and_licences(sad: FitResult) -> None:
     assert all(row["auc"] <= row["auc_high"] for row in audit["bounds"])
     assert audit["release"] == "drawn"
     assert "IS13" not in commercial_use(["cremad"])
+
+
+def test_a_card_has_pass_rates_that_trends_read(sad: FitResult) -> None:
+    audit = json.loads(json.dumps(sad.card()["audit"]["sad"]))
+    assert [entry["role"] for entry in audit["rates"]["emotions"].values()] == [
+        "neutral",
+        "required",
+        "sensitive",
+        "sensitive",
+    ]
+    assert set(audit["rates"]["roles"]) == {"neutral", "required", "sensitive", "others"}
+    rates = Rates.from_card(audit)
+    assert (rates.required.speakers, rates.required.utterances) == (30, 30)
+    assert (len(rates.others), rates.rest.utterances) == (3, 90)
+    assert rates.hit.mean > 0.7
+    assert rates.false_pass.mean < 0.3
+    assert "False passes depend on the mix" in sad.card()["how"]
 
 
 def test_a_hidden_attribute_without_labels_is_reported(given: Made, cache: Path) -> None:

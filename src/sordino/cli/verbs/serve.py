@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from sordino.errors import StorageError, install_step
+from sordino.errors import SordinoError, StorageError, install_step
 
 if TYPE_CHECKING:
     from sordino.server.first_start import FirstStart
+    from sordino.server.settings import OpenIdProvider
 
 FOLDER: Final = Path("~/.local/share/sordino/server")
 
@@ -70,12 +71,56 @@ ProxyOption = Annotated[
         envvar="SORDINO_PROXY",
     ),
 ]
+TracesOption = Annotated[
+    str,
+    typer.Option(
+        "--traces",
+        metavar="URL",
+        help="Collector of OpenTelemetry traces; none by default.",
+        envvar="SORDINO_TRACES",
+    ),
+]
 BundleOption = Annotated[
     Path | None,
     typer.Option(
         "--bundle",
         metavar="FILE",
         help="Bundle to register in a first study, with one user who consents.",
+    ),
+]
+ProviderOption = Annotated[
+    str,
+    typer.Option(
+        "--provider",
+        metavar="ISSUER",
+        help="OpenID Connect provider for sign-in, such as https://id.example.org.",
+        envvar="SORDINO_PROVIDER",
+    ),
+]
+ClientOption = Annotated[
+    str,
+    typer.Option(
+        "--provider-client",
+        metavar="ID",
+        help="Name of this server at the provider.",
+        envvar="SORDINO_PROVIDER_CLIENT",
+    ),
+]
+SecretOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--provider-secret",
+        metavar="FILE",
+        help="File of the secret that the provider gave to this server.",
+        envvar="SORDINO_PROVIDER_SECRET",
+    ),
+]
+RecoverOption = Annotated[
+    str,
+    typer.Option(
+        "--recover",
+        metavar="LOGIN",
+        help="Print an address at which the person of this account sets a new password.",
     ),
 ]
 
@@ -88,7 +133,12 @@ def serve(
     port: PortOption = 8000,
     address: AddressOption = "",
     proxy: ProxyOption = "127.0.0.1,::1",
+    traces: TracesOption = "",
     bundle: BundleOption = None,
+    provider: ProviderOption = "",
+    provider_client: ClientOption = "",
+    provider_secret: SecretOption = None,
+    recover: RecoverOption = "",
 ) -> None:
     """Store released vectors of many users, until Ctrl-C.
 
@@ -107,20 +157,26 @@ def serve(
         raise StorageError(
             f"{package} is not installed, expected it for a server: {install_step('server')}"
         ) from error
+    from sordino.server.access.invitation import recover_login
     from sordino.server.first_start import first_start
-    from sordino.server.http_server import configuration, open_listener
-    from sordino.server.http_server import serve as run
+    from sordino.server.http_server import configuration, open_listener, server
     from sordino.server.monitoring.logs import start_logging
     from sordino.server.settings import Settings
 
     path = folder.expanduser()
     _make_folder(path)
     listener, local = open_listener(host, port)
-    settings = Settings(path, database, keys, address or local)
+    open_id = _provider(provider, provider_client, provider_secret)
+    settings = Settings(path, database, keys, address or local, traces=traces, open_id=open_id)
     app = create_app(settings)
-    _print_start(local, settings.address, first_start(app.state.store, bundle))
+    origin = app.state.access.origin
+    _print_start(local, origin, first_start(app.state.store, bundle))
+    if recover:
+        token = recover_login(app.state.store, recover)
+        typer.echo(f"shown once, for {recover}:\n  sign-in     {origin}/invitation/{token}")
     start_logging()
-    run(configuration(app, proxy), listener)
+    with listener:
+        server(configuration(app, proxy)).run(sockets=[listener])
 
 
 def _make_folder(folder: Path) -> None:
@@ -133,6 +189,23 @@ def _make_folder(folder: Path) -> None:
         raise StorageError(
             f"{folder}: {error.strerror}, expected a folder of this user: choose another --folder"
         ) from error
+
+
+def _provider(issuer: str, client: str, secret: Path | None) -> OpenIdProvider | None:
+    """The provider of three options; None without any of them."""
+    if not issuer and not client and secret is None:
+        return None
+    if not issuer or not client or secret is None:
+        raise SordinoError(
+            "some of --provider, --provider-client and --provider-secret, expected all or none"
+        )
+    from sordino.server.settings import OpenIdProvider
+
+    try:
+        text = secret.expanduser().read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise StorageError(f"{secret}: not readable as text, expected the secret") from error
+    return OpenIdProvider(issuer, client, text)
 
 
 def _print_start(local: str, address: str, start: FirstStart) -> None:

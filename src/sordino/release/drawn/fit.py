@@ -10,7 +10,7 @@ import json
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -298,18 +298,26 @@ def crossfit_bins(
     return bins, counts.pop()
 
 
-def bounds(
-    fitter: DrawnFitter, space: Space, corpus: Corpus, part: Part
-) -> dict[tuple[str, str], Bound]:
-    """The bounds of a drawn release, which hold for every attacker with one released vector.
+class Decisions(NamedTuple):
+    """Cross-fitted decisions about recordings, before randomised response."""
+
+    rows: Rows
+    """Positions of the recordings."""
+    bins: Codes
+    """The bin of each of `rows`; from 1 on, the utterance passes as the required emotion."""
+    count: int
+    """The number of bins."""
+    factor: float
+    """The contraction of differences by randomised response; 1 without it."""
+
+
+def decisions(fitter: DrawnFitter, space: Space, corpus: Corpus, part: Part) -> Decisions:
+    """The cross-fitted decisions of a drawn release about the recordings of a part.
 
     The whole procedure is cross-fitted, including the scaled space: the bins of a speaker come from
     a release that was fitted on other speakers, in the space of those speakers. Copies take part in
-    the fits and are not counted. Keys are the secret (`gender`, `sensitive-vs-neutral`,
-    `EMOTION-vs-neutral`, `age` where it is hidden) and the side information of the attacker: none,
-    for gender the true role, or for an emotion the gender. The limit is NaN for a secret with too
-    few speakers. Raises `ReleaseError` where seven eighths of the speakers do not suffice to fit a
-    release.
+    the fits and are not counted. Raises `ReleaseError` where seven eighths of the speakers do not
+    suffice to fit a release.
     """
     rows = np.sort(part.rows)
     bins, count = crossfit_bins(
@@ -320,7 +328,26 @@ def bounds(
         fitter.seed,
     )
     measured = recorded(corpus.table)[rows]
-    rows, bins = rows[measured], bins[measured]
-    factor = contraction(fitter.epsilon, count)
-    codes = corpus.secrets(fitter.policy, rows)
+    return Decisions(rows[measured], bins[measured], count, contraction(fitter.epsilon, count))
+
+
+def bounds(
+    fitter: DrawnFitter, space: Space, corpus: Corpus, part: Part
+) -> dict[tuple[str, str], Bound]:
+    """The bounds of a drawn release by its `decisions`, which also has the errors."""
+    return decision_bounds(decisions(fitter, space, corpus, part), corpus, fitter.policy)
+
+
+def decision_bounds(
+    cross_fitted: Decisions, corpus: Corpus, policy: Policy
+) -> dict[tuple[str, str], Bound]:
+    """The bounds that cross-fitted decisions give; they hold for every attacker with one released
+    vector.
+
+    Keys are the secret (`gender`, `sensitive-vs-neutral`, `EMOTION-vs-neutral`, `age` where it is
+    hidden) and the side information of the attacker: none, for gender the true role, or for an
+    emotion the gender. The limit is NaN for a secret with too few speakers.
+    """
+    rows, bins, count, factor = cross_fitted
+    codes = corpus.secrets(policy, rows)
     return secret_bounds(bins, count, codes, corpus.speaker[rows], factor)

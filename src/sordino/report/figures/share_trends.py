@@ -32,7 +32,8 @@ def share_trends(
     users: Mapping[str, Series], errors: Mapping[str, Curve], reveals: Mapping[str, Estimate]
 ) -> str:
     """Shares of an emotion over days as SVG, one panel per user (two or more); below them the error
-    over the utterances a day, one line per name, and the AUC of each secret with its upper limit.
+    over the utterances a day, one line per name, the last without data, and the AUC of each secret
+    with its upper limit. The first secret is the required emotion.
     """
     blue, orange = STYLES[1][0], STYLES[2][0]
     with appearance():
@@ -57,11 +58,13 @@ def _user(axis: Axes, title: str, user: Series, colour: str) -> None:
     axis.plot(day, user["estimate"], "o-", color=colour, ms=3.5, lw=1.2, mec="white", mew=0.4)
     axis.plot(day, user["truth"], color=INK, lw=1.2)
     axis.set(title=title, xlabel="day", ylim=(0, 1))
+    axis.set_xticks(day[::2])
 
 
 def _errors(axis: Axes, errors: Mapping[str, Curve]) -> None:
+    styles = [STYLES[1], STYLES[0], *STYLES[2 : len(errors) - 1], (GREY, "")]
     for number, (name, curve) in enumerate(errors.items()):
-        colour, shape = STYLES[number % len(STYLES)] if number < len(errors) - 1 else (GREY, "")
+        colour, shape = styles[number]
         x = np.arange(len(curve)) + 0.08 * (number - 1)
         axis.plot(
             x, [item.value for _, item in curve], f"{shape}-", color=colour, ms=5, lw=1, label=name
@@ -71,8 +74,11 @@ def _errors(axis: Axes, errors: Mapping[str, Curve]) -> None:
     ticks = [f"{setting:g}" for setting, _ in next(iter(errors.values()))]
     axis.set_xticks(range(len(ticks)), ticks)
     axis.set(title="Error of the share", xlabel="utterances a day", ylabel="mean absolute error")
-    axis.set_ylim(bottom=0)
-    axis.legend(loc="best", fontsize=7.5)
+    top = max(item.high for curve in errors.values() for _, item in curve)
+    axis.set_ylim(0, 1.5 * top if np.isfinite(top) else None)
+    axis.legend(
+        loc="upper right", fontsize=7.5, ncols=len(errors), columnspacing=1, handletextpad=0.4
+    )
 
 
 def _reveals(axis: Axes, reveals: Mapping[str, Estimate], colour: str) -> None:

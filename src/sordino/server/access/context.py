@@ -10,14 +10,13 @@ from urllib.parse import urlsplit
 from fastapi import Request
 
 from sordino.server.access.limits import TokenBuckets, network_of
-from sordino.server.access.open_id import OpenId
+from sordino.server.access.open_id import LOOPBACK, OpenId
 from sordino.server.access.password import Passwords
 from sordino.server.access.sealed import Once
 from sordino.server.access.server_key import load_server_key
 from sordino.server.errors import Problem
 from sordino.server.settings import Settings
 
-LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 STRANGERS_PER_MINUTE: Final = 1200
 """Requests of one network to routes that are open to everyone."""
 FAILURES_PER_MINUTE: Final = 60

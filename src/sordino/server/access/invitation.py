@@ -8,7 +8,13 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from sordino.server.access.password import Passwords, check_login, check_password
+from sordino.errors import SordinoError
+from sordino.server.access.password import (
+    Passwords,
+    check_login,
+    check_password,
+    normal_login,
+)
 from sordino.server.access.token import (
     ACCOUNT_PREFIX,
     INVITATION_PREFIX,
@@ -24,6 +30,7 @@ from sordino.server.database.account_tables import (
     Passkey,
 )
 from sordino.server.errors import Problem
+from sordino.server.rights.audit import Action, record
 from sordino.server.store import Store
 
 INVITATION_SECONDS: Final = 7 * 86_400
@@ -100,6 +107,15 @@ def accept_invitation(
     account.password_hash, account.open_id_subject = password_hash, subject
     try:
         session.flush()
+        record(
+            session,
+            now,
+            f"account {account.id}",
+            Action.ACCOUNT,
+            study_id=account.study_id,
+            participant_id=account.participant_id,
+            details={"change": "made" if account_id is None else "recovered"},
+        )
     except IntegrityError as error:
         raise Problem(
             "login", 409, "a name or person that has an account, expected a new one: choose another"
@@ -136,10 +152,23 @@ def first_operator(store: Store) -> FirstOperator | None:
         return FirstOperator(token, invite_again(session, now, account))
 
 
+def recover_login(store: Store, login: str) -> str:
+    """The token with which the person of a login sets a new password. Raises `SordinoError`."""
+    with store.transaction() as session:
+        name = normal_login(login) or ""
+        account = session.scalar(select(Account).where(Account.login == name))
+        if account is None:
+            raise SordinoError("a login of no account, expected one of this server: check it")
+        return invite_again(session, store.now(), account)
+
+
 def add_api_token(
     session: Session, now: int, account_id: int, name: str, seconds: int, read_only: bool = False
 ) -> str:
-    """A new token of an account for programs, which is not stored."""
+    """A new token of an account for programs, which is not stored. Expired ones are deleted."""
+    session.execute(
+        delete(ApiToken).where(ApiToken.account_id == account_id, ApiToken.expires <= now)
+    )
     token = new_token(ACCOUNT_PREFIX)
     session.add(
         ApiToken(
@@ -173,6 +202,7 @@ def _forget(session: Session, account_id: int) -> None:
 
 
 def _add(session: Session, now: int, invitation: Invitation) -> str:
+    session.execute(delete(Invitation).where(Invitation.expires <= now))
     token = new_token(INVITATION_PREFIX)
     invitation.token_sha256 = token_digest(token)
     invitation.created, invitation.expires = now, now + INVITATION_SECONDS

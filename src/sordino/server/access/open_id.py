@@ -22,21 +22,31 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
+from sordino.errors import SordinoError
 from sordino.server.errors import Problem
 from sordino.server.settings import OpenIdProvider
 
 ALGORITHMS: Final = ["RS256", "PS256", "ES256", "Ed25519", "EdDSA"]
 """Signatures of ID tokens that are accepted; `none` and shared secrets are not."""
 LEEWAY_SECONDS: Final = 60
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _TIMEOUT_SECONDS: Final = 10.0
 _LARGEST: Final = 1 << 20  # bytes of an answer
 _CACHE_SECONDS: Final = 3600
 
 
 class OpenId:
-    """A client of the provider. Its metadata are kept for an hour."""
+    """A client of the provider. Its metadata are kept for an hour.
+
+    Raises `SordinoError` for an issuer without TLS beyond the loopback.
+    """
 
     def __init__(self, provider: OpenIdProvider, callback: str, http: httpx.Client | None = None):
+        parts = urlsplit(provider.issuer)
+        if parts.scheme != "https" and parts.hostname not in LOOPBACK:
+            raise SordinoError(
+                f"issuer {provider.issuer}, expected https://: name the issuer as its metadata do"
+            )
         self._provider, self._callback = provider, callback
         self._http = http or httpx.Client(timeout=_TIMEOUT_SECONDS, follow_redirects=False)
         self._metadata: tuple[float, dict[str, Any]] | None = None

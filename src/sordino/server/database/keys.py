@@ -91,6 +91,11 @@ class KeyStore:
         """Close all connections."""
         self._engine.dispose()
 
+    def check(self) -> None:
+        """Raise an error of the database where the store does not answer."""
+        with self._engine.connect().execution_options(reads=True) as connection:
+            connection.execute(select(1))
+
     def create(self, participant_id: int) -> None:
         """Make the key of a new participant."""
         key = AESGCM.generate_key(8 * KEY_BYTES)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -50,10 +51,13 @@ class Request:
 
 
 class Ingest:
-    """Accepts the batches of all devices."""
+    """Accepts the batches of all devices.
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    - `count`: takes the number of releases of each new batch.
+    """
+
+    def __init__(self, store: Store, count: Callable[[int], None] = lambda _: None) -> None:
+        self._store, self._count = store, count
         self._policies = PolicyCache()
         self._ciphers = CipherCache(store.keys)
 
@@ -70,7 +74,10 @@ class Ingest:
             raise Problem("token", 401, _REVOKED) from None
         with self._store.engine.begin() as connection:
             storing = _Storing(connection, principal, cipher, principal.device_id)
-            return storing.run(request, message, self._policies, self._store.now())
+            stored, new = storing.run(request, message, self._policies, self._store.now())
+        if new:
+            self._count(stored.stored)
+        return stored, new
 
     def state(self, principal: Principal) -> DeviceState:
         """What a device may send, and its last number."""

@@ -1,7 +1,10 @@
 """Pages for the user, the researcher and the operator: HTML that works without JavaScript.
 
-rendering         templates, filters and the files that pages load
-security_headers  what a browser may do with an answer
-views             what a page shows, as frozen values
-plots             trends and rates as SVG
+    user_pages, study_pages, operator_pages             their routes, which `routes` lists
+    stored, limits, trend_views, server_state           what a page shows, as the frozen `views`
+    plots                                               trends as SVG
+    rendering, shown, error_pages, static_files         templates, errors, style and scripts
+    security_headers                                    what a browser may do with an answer
+
+Every value in a template is escaped, and no page loads a file of another server.
 """

@@ -14,9 +14,9 @@ from sordino.define import secret_title
 from sordino.server.pages.views import Limit, PolicyLimits
 
 MOST_LIMITS: Final = 20
-LONGEST_NAME: Final = 60  # characters
+LONGEST_SECRET: Final = 60  # characters
 
-SENTENCES: Final = {
+_SENTENCES: Final = {
     "gender": "Shown one released vector of a woman and one of a man, {attacker} names the right "
     "person {figure} pairs.",
     "age": "Shown one released vector of an older and one of a younger person, {attacker} names "
@@ -70,18 +70,18 @@ at most 59 of 100 pairs.'
     figure = words.format(min(100, math.ceil(100 * round(limit.high, 6))))
     title = secret_title(limit.secret)
     first, against, second = title.partition(" against ")
-    form = SENTENCES.get(limit.secret, _EMOTIONS if against else _OTHER)
+    form = _SENTENCES.get(limit.secret, _EMOTIONS if against else _OTHER)
     return form.format(attacker=attacker, figure=figure, secret=title, first=first, second=second)
 
 
 def _limit(row: Mapping[str, Any], kind: str, column: str) -> Limit | None:
     secret, high, speakers = row.get("secret"), row.get(column), row.get("speakers")
-    if not isinstance(secret, str) or not secret or type(high) not in (int, float):
+    if not isinstance(secret, str) or not secret:
         return None
-    if not 0 <= high <= 1:
+    if not isinstance(high, (int, float)) or isinstance(high, bool) or not 0 <= high <= 1:
         return None
     people = speakers if type(speakers) is int and 0 <= speakers < 10**6 else None
-    return Limit(secret[:LONGEST_NAME], kind, max(0.5, float(high)), people)
+    return Limit(secret[:LONGEST_SECRET], kind, max(0.5, float(high)), people)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from sordino.server.access.principal import Principal, Scope, require
+from sordino.errors import StorageError
+from sordino.server.access.arguments import OperatePrincipal, StoreOf
 from sordino.server.pages import server_state
 from sordino.server.pages.shown import DONE, show
-from sordino.server.rights import audit
-from sordino.server.store import Store, store_of
+from sordino.server.rights.upkeep import verify_log
 
 router = APIRouter(prefix="/operator", include_in_schema=False)
-Operate = Annotated[Principal, Depends(require(Scope.OPERATE))]
-StoreOf = Annotated[Store, Depends(store_of)]
 
 
 @router.get("")
 def server_page(
-    request: Request, principal: Operate, store: StoreOf, done: str = ""
+    request: Request, principal: OperatePrincipal, store: StoreOf, done: str = ""
 ) -> HTMLResponse:
     """The state of the server."""
     with store.reading() as session:
@@ -31,15 +27,17 @@ def server_page(
             checks=server_state.checks(store, session),
             facts=server_state.facts(session),
             studies=server_state.studies(session),
-            limits=server_state.limits(store),
+            limits=server_state.settings_limits(store),
             versions=server_state.versions(),
             message=DONE.get(done, ""),
         )
 
 
 @router.post("/log")
-def verify_log(_principal: Operate, store: StoreOf) -> RedirectResponse:
-    """Check every entry of the audit log; a changed entry is an error of the server."""
-    with store.reading() as session:
-        audit.verify(session)
+def check_log(_principal: OperatePrincipal, store: StoreOf) -> RedirectResponse:
+    """Check every entry of the audit log."""
+    try:
+        verify_log(store)
+    except StorageError:
+        return RedirectResponse("/operator?done=log-fault", 303)
     return RedirectResponse("/operator?done=log", 303)

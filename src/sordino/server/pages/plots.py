@@ -10,9 +10,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sordino.server.pages.views import Period, Trend
+from sordino.server.pages.views import ShownPeriod, ShownTrend
 
-LEVELS: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
+_DAY: Final = datetime.timedelta(1)
+SHARE_LEVELS: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
+LONGEST_GAP: Final = 3
+"""Periods without releases after which line and band end."""
 MOST_POINTS: Final = 70
 """Periods above which points would hide one another, and only line and band are drawn."""
 
@@ -71,7 +74,7 @@ class TrendPlot:
     changes: Sequence[float]
 
 
-def trend_plot(trend: Trend, frame: Frame) -> TrendPlot:
+def trend_plot(trend: ShownTrend, frame: Frame) -> TrendPlot:
     """The plot of a trend. Raises `ValueError` for a trend without periods."""
     if not trend.periods:
         raise ValueError("a trend without periods, expected at least one: show a sentence instead")
@@ -81,20 +84,20 @@ def trend_plot(trend: Trend, frame: Frame) -> TrendPlot:
     def at(day: datetime.date, part: float = 0.0) -> float:
         return frame.x(((day - first).days + part) / span)
 
-    def mark(period: Period) -> Mark:
+    def mark(period: ShownPeriod) -> Mark:
         middle = ((period.last - period.first).days + 1) / 2
         levels = (frame.y(value or 0.0) for value in (period.share, period.low, period.high))
         return Mark(at(period.first, middle), *levels)
 
     runs = [
         (known, list(group))
-        for known, group in itertools.groupby(trend.periods, lambda p: p.share is not None)
+        for known, group in itertools.groupby(_with_gaps(trend.periods), _is_known)
     ]
     known = [list(map(mark, group)) for is_known, group in runs if is_known]
     points = [mark(p) for p in trend.periods if p.share is not None and p.releases]
     return TrendPlot(
         frame,
-        [(frame.y(level), f"{100 * level:.0f} %") for level in LEVELS],
+        [(frame.y(level), f"{100 * level:.0f} %") for level in SHARE_LEVELS],
         [(at(day), label) for day, label in date_labels(first, last, frame.width)],
         [_area(run) for run in known if len(run) > 1],
         [" ".join(f"{m.x},{m.y}" for m in run) for run in known if len(run) > 1],
@@ -107,6 +110,20 @@ def trend_plot(trend: Trend, frame: Frame) -> TrendPlot:
         ],
         [at(day) for day in trend.changes if first <= day <= last],
     )
+
+
+def _is_known(period: ShownPeriod) -> bool:
+    return period.share is not None
+
+
+def _with_gaps(periods: Sequence[ShownPeriod]) -> Iterator[ShownPeriod]:
+    """The periods, and one without an estimate in each long time between two."""
+    for before, after in itertools.pairwise(periods):
+        yield before
+        gap = ShownPeriod(before.last + _DAY, after.first - _DAY, 0)
+        if (gap.last - gap.first).days + 1 > LONGEST_GAP * ((before.last - before.first).days + 1):
+            yield gap
+    yield periods[-1]
 
 
 def date_labels(

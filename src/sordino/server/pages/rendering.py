@@ -17,6 +17,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sordino import __version__
 
 FOLDER: Final = Path(__file__).parent
+_FIXED: Final = "\u00a0"
+"""A space that breaks no line."""
+
 STATIC: Final = FOLDER / "static"
 
 
@@ -61,7 +64,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(asset=asset, version=__version__)
+    environment.globals.update(asset=asset, span=span, version=__version__)
     environment.filters.update(
         day=day, moment=moment, percent=percent, thousands=thousands, plural=plural
     )
@@ -80,6 +83,22 @@ def day(value: datetime.date | None) -> str:
     return f"{value.day} {value:%B %Y}" if value else "never"
 
 
+def span(first: datetime.date, last: datetime.date) -> str:
+    """A time of days, without what both ends share.
+
+    >>> span(datetime.date(2026, 9, 28), datetime.date(2026, 10, 4))
+    '28 September to 4 October 2026'
+    """
+    if first == last:
+        return day(first)
+    start = f"{first.day}"
+    if first.month != last.month or first.year != last.year:
+        start += f" {first:%B}"
+    if first.year != last.year:
+        start += f" {first.year}"
+    return f"{start} to {day(last)}"
+
+
 def moment(value: int | None) -> str:
     """Seconds since 1970 as 28 November 2026, 14:05 UTC."""
     if value is None:
@@ -90,12 +109,12 @@ def moment(value: int | None) -> str:
 
 def percent(value: float | None) -> str:
     """A share of 0 to 1 as a percentage; a share that is not known as a dash."""
-    return "–" if value is None else f"{100 * value:.0f} %"
+    return "–" if value is None else f"{100 * value:.0f}{_FIXED}%"
 
 
 def thousands(value: float) -> str:
     """A count with thin spaces between thousands."""
-    return f"{value:,.0f}".replace(",", "\u2009")
+    return f"{value:,.0f}".replace(",", "\u202f")
 
 
 def plural(count: int, singular: str, several: str = "") -> str:

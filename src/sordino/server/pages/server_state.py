@@ -19,7 +19,7 @@ from sordino import __version__
 from sordino.server.database.migration import current, newest
 from sordino.server.database.rights_tables import PrivacyBudget, PrivacySpending
 from sordino.server.database.tables import Batch, Device, Participant, Study
-from sordino.server.pages.views import Check, StudyRow
+from sordino.server.pages.views import HealthCheck, StudyRow
 from sordino.server.rights import audit
 from sordino.server.store import Store
 
@@ -32,13 +32,13 @@ _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 PACKAGES: Final = ("fastapi", "sqlalchemy", "uvicorn", "cryptography", "argon2-cffi")
 
 
-def checks(store: Store, session: Session) -> list[Check]:
+def checks(store: Store, session: Session) -> list[HealthCheck]:
     """Whether each part of a server works."""
     found, expected = current(store.engine), newest()
     return [
         _answers("Database", store.engine),
         _answers("Keys of users", store.keys._engine),
-        Check(
+        HealthCheck(
             "Tables",
             "current" if found == expected else "of another version",
             found == expected,
@@ -98,7 +98,7 @@ def studies(session: Session) -> list[StudyRow]:
     ]
 
 
-def limits(store: Store) -> dict[str, str]:
+def settings_limits(store: Store) -> dict[str, str]:
     """The limits of the settings."""
     settings = store.settings
     return {
@@ -118,22 +118,22 @@ def versions() -> dict[str, str]:
     }
 
 
-def _answers(name: str, engine: Engine) -> Check:
+def _answers(name: str, engine: Engine) -> HealthCheck:
     start = time.perf_counter()
     try:
         with engine.connect().execution_options(reads=True) as connection:
             connection.execute(text("SELECT 1"))
     except SQLAlchemyError as error:
-        return Check(name, "no answer", False, type(error).__name__)
+        return HealthCheck(name, "no answer", False, type(error).__name__)
     seconds = time.perf_counter() - start
     slow = seconds > SLOW_SECONDS
-    return Check(name, "slow" if slow else "answers", not slow, f"{1000 * seconds:.0f} ms")
+    return HealthCheck(name, "slow" if slow else "answers", not slow, f"{1000 * seconds:.0f} ms")
 
 
-def _space(folder: Path) -> Check:
+def _space(folder: Path) -> HealthCheck:
     usage = shutil.disk_usage(folder)
     enough = usage.free >= max(LEAST_FREE_BYTES, LEAST_FREE_SHARE * usage.total)
-    return Check(
+    return HealthCheck(
         "Disk of the folder",
         "enough" if enough else "almost full",
         enough,
@@ -141,7 +141,7 @@ def _space(folder: Path) -> Check:
     )
 
 
-def _retention(session: Session, now: int) -> Check:
+def _retention(session: Session, now: int) -> HealthCheck:
     today = datetime.datetime.fromtimestamp(now, datetime.UTC).date()
     overdue = [
         study.name
@@ -158,8 +158,8 @@ def _retention(session: Session, now: int) -> Check:
         )
     ]
     if overdue:
-        return Check("Retention", "overdue", False, f"of {', '.join(overdue[:5])}")
-    return Check("Retention", "kept", True, "nothing is older than its study allows")
+        return HealthCheck("Retention", "overdue", False, f"of {', '.join(overdue[:5])}")
+    return HealthCheck("Retention", "kept", True, "nothing is older than its study allows")
 
 
 def _kind(session: Session) -> str:

@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select, true
 from sqlalchemy.orm import Session
 
 from sordino.server.database.tables import (
@@ -15,12 +15,13 @@ from sordino.server.database.tables import (
     Consent,
     Device,
     Participant,
+    Purpose,
     Release,
     Study,
 )
 from sordino.server.errors import absent
 from sordino.server.pages.limits import limits_of
-from sordino.server.pages.views import BundleRow, ConsentRow, DeviceRow, PolicyLimits, Stored
+from sordino.server.pages.views import BundleRow, ConsentRow, DeviceRow, PolicyLimits, StoredData
 
 
 class _Count(NamedTuple):
@@ -33,7 +34,7 @@ class _Count(NamedTuple):
     last: datetime.date
 
 
-def stored_of(session: Session, participant_id: int, now: int) -> Stored:
+def stored_of(session: Session, participant_id: int, now: int) -> StoredData:
     """Everything that is stored about a user. Raises `Problem` 404 for a deleted user."""
     user = session.get(Participant, participant_id)
     study = session.get(Study, user.study_id) if user else None
@@ -46,7 +47,7 @@ def stored_of(session: Session, participant_id: int, now: int) -> Stored:
         )
     )
     policies = _policies(session, counts)
-    return Stored(
+    return StoredData(
         releases=sum(row.releases for row in counts),
         days=days or 0,
         first=min((row.first for row in counts), default=None),
@@ -69,37 +70,45 @@ def limits_of_user(session: Session, participant_id: int) -> list[PolicyLimits]:
 
 
 def consents_of(session: Session, study_id: int, participant_id: int) -> list[ConsentRow]:
-    """All decisions of a user, the newest version of each purpose and policy first."""
-    names = dict(
-        session.execute(
-            select(BundlePolicy.digest, BundlePolicy.name)
-            .join(Bundle, Bundle.id == BundlePolicy.bundle_id)
-            .where(Bundle.study_id == study_id)
-            .order_by(Bundle.id)
-        ).all()
-    )
-    decisions = session.scalars(
-        select(Consent)
-        .where(Consent.participant_id == participant_id)
-        .order_by(Consent.policy, Consent.purpose, Consent.version.desc())
-    )
-    newest: set[tuple[str, str]] = set()
+    """The newest decision about each purpose and each policy of the bundles in use, and about
+    those of earlier bundles that were decided. Version 0 is no decision yet.
+    """
+    names = _policy_names(session, study_id, true())
+    current = _policy_names(session, study_id, Bundle.retired.is_(None))
+    decisions = {
+        (decision.policy, decision.purpose): decision  # the newest version stays
+        for decision in session.scalars(
+            select(Consent)
+            .where(Consent.participant_id == participant_id)
+            .order_by(Consent.version)
+        )
+    }
+    keys = {(digest, str(purpose)): None for digest in current for purpose in Purpose}
     rows = []
-    for decision in decisions:
-        key = (decision.policy, decision.purpose)
+    for digest, purpose in keys | dict.fromkeys(decisions):
+        decision = decisions.get((digest, purpose))
         rows.append(
             ConsentRow(
-                purpose=decision.purpose,
-                policy=names.get(decision.policy, decision.policy[:12]),
-                digest=decision.policy,
-                version=decision.version,
-                is_consent=decision.given,
-                time=decision.time,
-                is_newest=key not in newest,
+                purpose=purpose,
+                policy=names.get(digest, digest[:12]),
+                digest=digest,
+                version=decision.version if decision else 0,
+                is_consent=decision.given if decision else False,
+                time=decision.time if decision else None,
             )
         )
-        newest.add(key)
     return rows
+
+
+def _policy_names(session: Session, study_id: int, which: ColumnElement[bool]) -> dict[str, str]:
+    """The policies of bundles of a study: digest to the name in the newest one."""
+    rows = session.execute(
+        select(BundlePolicy.digest, BundlePolicy.name)
+        .join(Bundle, Bundle.id == BundlePolicy.bundle_id)
+        .where(Bundle.study_id == study_id, which)
+        .order_by(Bundle.id, BundlePolicy.id)
+    )
+    return {row.digest: row.name for row in rows}
 
 
 def _counts(session: Session, participant_id: int) -> list[_Count]:

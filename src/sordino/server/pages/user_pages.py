@@ -9,8 +9,8 @@ from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 from sqlalchemy.orm import Session
 
-from sordino.server.access.context import Access, access_of
-from sordino.server.access.principal import Principal, Scope, fresh, require
+from sordino.server.access.arguments import AccessOf, StoreOf, UserPrincipal
+from sordino.server.access.principal import Principal, fresh
 from sordino.server.access.session import SESSION_COOKIE, clear_cookie
 from sordino.server.database.tables import Participant, Purpose
 from sordino.server.errors import absent
@@ -20,16 +20,13 @@ from sordino.server.pages.shown import DONE, show
 from sordino.server.pages.stored import limits_of_user, stored_of
 from sordino.server.pages.trend_views import plotted, user_trends
 from sordino.server.rights import audit
-from sordino.server.rights.consent import decide, set_paused
+from sordino.server.rights.consent import add_decision, set_paused
 from sordino.server.rights.deletion import delete_user
 from sordino.server.rights.routes import export_response
 from sordino.server.rights.subject import OWN_NAME, actor, subject
-from sordino.server.store import Store, store_of
+from sordino.server.store import Store
 
 router = APIRouter(prefix="/me", include_in_schema=False)
-Own = Annotated[Principal, Depends(require(Scope.OWN))]
-StoreOf = Annotated[Store, Depends(store_of)]
-AccessOf = Annotated[Access, Depends(access_of)]
 
 CONFIRMATION: Final = "DELETE"
 PURPOSES: Final = {
@@ -42,7 +39,7 @@ PURPOSES: Final = {
 @router.get("")
 def trend_page(
     request: Request,
-    principal: Own,
+    principal: UserPrincipal,
     store: StoreOf,
     days: Literal["30", "90", "365"] = "30",
     done: str = "",
@@ -63,7 +60,9 @@ def trend_page(
 
 
 @router.get("/data")
-def data_page(request: Request, principal: Own, store: StoreOf, done: str = "") -> HTMLResponse:
+def data_page(
+    request: Request, principal: UserPrincipal, store: StoreOf, done: str = ""
+) -> HTMLResponse:
     """What is stored, what cannot be known, and every choice."""
     with store.reading() as session:
         user = subject(session, principal, OWN_NAME)
@@ -81,20 +80,20 @@ def data_page(request: Request, principal: Own, store: StoreOf, done: str = "") 
 
 
 @router.post("/pause")
-def pause(principal: Own, store: StoreOf) -> RedirectResponse:
+def pause(principal: UserPrincipal, store: StoreOf) -> RedirectResponse:
     """Store nothing until the user resumes."""
     return _set_paused(principal, store, paused=True)
 
 
 @router.post("/resume")
-def resume(principal: Own, store: StoreOf) -> RedirectResponse:
+def resume(principal: UserPrincipal, store: StoreOf) -> RedirectResponse:
     """Store again."""
     return _set_paused(principal, store, paused=False)
 
 
 @router.post("/consents")
 def send_consent(
-    principal: Own,
+    principal: UserPrincipal,
     store: StoreOf,
     purpose: Annotated[Purpose, Form()],
     policy: Annotated[str, Form(max_length=64)],
@@ -102,7 +101,7 @@ def send_consent(
 ) -> RedirectResponse:
     """Agree to a purpose and policy, or withdraw."""
     with store.transaction() as session:
-        decide(
+        add_decision(
             session,
             subject(session, principal, OWN_NAME),
             purpose,
@@ -116,7 +115,7 @@ def send_consent(
 
 @router.post("/export", response_class=StreamingResponse)
 def send_export(
-    principal: Own, store: StoreOf, format: Annotated[Literal["json", "parquet"], Form()]
+    principal: UserPrincipal, store: StoreOf, format: Annotated[Literal["json", "parquet"], Form()]
 ) -> StreamingResponse:
     """Everything that is stored, as a download."""
     with store.transaction() as session:
@@ -126,7 +125,7 @@ def send_export(
 
 
 @router.get("/delete")
-def delete_page(request: Request, principal: Own, store: StoreOf) -> HTMLResponse:
+def delete_page(request: Request, principal: UserPrincipal, store: StoreOf) -> HTMLResponse:
     """The second step of a deletion."""
     return _delete_page(request, principal, store)
 
@@ -134,7 +133,7 @@ def delete_page(request: Request, principal: Own, store: StoreOf) -> HTMLRespons
 @router.post("/delete", dependencies=[Depends(fresh)])
 def send_deletion(
     request: Request,
-    principal: Own,
+    principal: UserPrincipal,
     store: StoreOf,
     access: AccessOf,
     confirmation: Annotated[str, Form(max_length=100)] = "",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
-class Period:
+class ShownPeriod:
     """A day or a week of a trend. Without an estimate `share`, `low` and `high` are None."""
 
     first: datetime.date
@@ -21,13 +21,14 @@ class Period:
 
 
 @dataclass(frozen=True)
-class Trend:
+class ShownTrend:
     """The share of an emotion among the utterances of a user, by day or by week."""
 
     emotion: str
     """The required emotion of the policy."""
     policy: str
-    periods: Sequence[Period]
+    periods: Sequence[ShownPeriod]
+    """Those with releases, in the order of time."""
     changes: Sequence[datetime.date] = ()
     """First days of periods from which the share differs from before."""
     cannot_tell: str = ""
@@ -62,19 +63,18 @@ class BundleRow:
 
 @dataclass(frozen=True)
 class ConsentRow:
-    """A decision of a user about a purpose and a policy."""
+    """The newest decision of a user about a purpose and a policy; version 0 is none yet."""
 
     purpose: str
     policy: str
     digest: str
     version: int
     is_consent: bool
-    time: int
-    is_newest: bool = True
+    time: int | None
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredData:
     """Everything that is stored about a user, as counts."""
 
     releases: int
@@ -111,23 +111,6 @@ class PolicyLimits:
 
 
 @dataclass(frozen=True)
-class ParticipantRow:
-    """A participant of a study: counts, no trend."""
-
-    pseudonym: str
-    cohort: str
-    devices: int
-    releases: int
-    last_day: datetime.date | None
-    missing_days: int
-    """Days without a release, of the days of the table since the participant was added."""
-    state: str
-    """Active, paused, or without consent."""
-    shares_trend: bool
-    """Whether the participant agreed that researchers see the trend."""
-
-
-@dataclass(frozen=True)
 class CohortRow:
     """The participants of a cohort together."""
 
@@ -135,30 +118,17 @@ class CohortRow:
     participants: int
     active: int
     devices: int
-    releases: int
+    days: int
+    """Days with releases, summed over participants."""
     missing: float | None
-    """Share of days without a release."""
-
-
-@dataclass(frozen=True)
-class RateRow:
-    """The share of releases that pass, against what the card of the bundle expects."""
-
-    name: str
-    """Of the policy, cohort or device."""
-    releases: int
-    observed: float | None
-    low: float | None
-    """Limits of the expected share for any share of the emotion."""
-    high: float | None
-    is_alarm: bool = False
-    note: str = ""
+    """Share of days without."""
 
 
 @dataclass(frozen=True)
 class GroupRow:
-    """A statistic of a cohort in a week; without `share` it is withheld."""
+    """A statistic of a cohort in a week; without `users` it is withheld."""
 
+    policy: str
     cohort: str
     first: datetime.date
     last: datetime.date
@@ -172,7 +142,7 @@ class GroupRow:
 
 
 @dataclass(frozen=True)
-class Check:
+class HealthCheck:
     """One line of the health of a server."""
 
     name: str

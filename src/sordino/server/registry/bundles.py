@@ -86,6 +86,7 @@ def _policy(file: BundleFile, entry: PolicyEntry, bundle_id: int) -> BundlePolic
 
 def _rates(file: BundleFile, name: str) -> dict[str, Any] | None:
     """The rates of a policy from the card; None in a bundle without them."""
-    rates = file.card.get("rates")
-    policy = rates.get(name) if isinstance(rates, dict) else None
-    return policy if isinstance(policy, dict) else None
+    audit = file.card.get("audit")
+    entry = audit.get(name) if isinstance(audit, dict) else None
+    rates = entry.get("rates") if isinstance(entry, dict) else None
+    return rates if isinstance(rates, dict) else None

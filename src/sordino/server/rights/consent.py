@@ -68,7 +68,7 @@ def users_consenting(
     )
 
 
-def decide(
+def add_decision(
     session: Session,
     participant: Participant,
     purpose: Purpose,

@@ -69,7 +69,7 @@ def _delete(
         participant_id=participant_id,
         details={"deleted": counts, "statistics_withdrawn": withdrawn},
     )
-    content = receipt.sign(
+    content = receipt.sign_receipt(
         {
             "study": session.scalar(select(Study.name).where(Study.id == user.study_id)),
             "participant": str(participant_id),

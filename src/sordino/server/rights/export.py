@@ -19,21 +19,28 @@ import pyarrow.parquet as pq
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from sordino.server.database.keys import Cipher
 from sordino.server.database.tables import Bundle, BundlePolicy, Participant, Study
 from sordino.server.rights.personal_rows import PersonalRows, json_value, schema
 from sordino.server.store import Store
 
-FORMAT: Final = 1
+EXPORT_FORMAT: Final = 1
 JSON_TYPE: Final = "application/json"
 ZIP_TYPE: Final = "application/zip"
 
 
 def json_export(store: Store, participant_id: int) -> Iterator[bytes]:
-    """The parts of a JSON document `{"format", "reference", "tables": {name: [row, ...]}}`."""
-    cipher = store.keys.cipher(participant_id)
+    """The parts of a JSON document `{"format", "reference", "tables": {name: [row, ...]}}`.
+
+    Raises `StorageError` for a user without a key, before the first part.
+    """
+    return _json_parts(store, store.keys.cipher(participant_id), participant_id)
+
+
+def _json_parts(store: Store, cipher: Cipher, participant_id: int) -> Iterator[bytes]:
     with _snapshot(store) as session:
         rows = PersonalRows(session, cipher, participant_id)
-        head = {"format": FORMAT, "reference": _reference(session, participant_id)}
+        head = {"format": EXPORT_FORMAT, "reference": _reference(session, participant_id)}
         yield json.dumps(head).removesuffix("}").encode() + b', "tables": {'
         for position, table in enumerate(rows.tables):
             yield f"{', ' if position else ''}{json.dumps(table.name)}: [".encode()
@@ -47,12 +54,18 @@ def json_export(store: Store, participant_id: int) -> Iterator[bytes]:
 
 
 def parquet_export(store: Store, participant_id: int) -> Iterator[bytes]:
-    """The parts of a ZIP with `reference.json` and one Parquet file for each table."""
-    cipher = store.keys.cipher(participant_id)
-    parts = _Parts()
+    """The parts of a ZIP with `reference.json` and one Parquet file for each table.
+
+    Raises `StorageError` for a user without a key, before the first part.
+    """
+    return _parquet_parts(store, store.keys.cipher(participant_id), participant_id)
+
+
+def _parquet_parts(store: Store, cipher: Cipher, participant_id: int) -> Iterator[bytes]:
+    parts = _PartsFile()
     with _snapshot(store) as session, zipfile.ZipFile(parts, "w") as archive:
         rows = PersonalRows(session, cipher, participant_id)
-        reference = {"format": FORMAT, "reference": _reference(session, participant_id)}
+        reference = {"format": EXPORT_FORMAT, "reference": _reference(session, participant_id)}
         archive.writestr("reference.json", json.dumps(reference))
         for table in rows.tables:
             columns = schema(table)
@@ -100,7 +113,7 @@ def _reference(session: Session, participant_id: int) -> dict[str, Any]:
     }
 
 
-class _Parts(io.RawIOBase):
+class _PartsFile(io.RawIOBase):
     """A file that is read while it is written, and that cannot be sought."""
 
     def __init__(self) -> None:

@@ -9,20 +9,20 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sordino.server.database.tables import Purpose
 
-Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+PolicyDigest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class Request(BaseModel):
+class StrictModel(BaseModel):
     """A request; unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", strict=False)
 
 
-class Decision(Request):
+class ConsentDecision(StrictModel):
     """A decision about a purpose and a policy."""
 
     purpose: Purpose
-    policy: Digest
+    policy: PolicyDigest
     """`digest` of a policy of a bundle of the study."""
     given: bool
     on_paper: bool = False
@@ -114,7 +114,7 @@ class GroupTables(BaseModel):
     statistics: list[GroupTable]
 
 
-class Budget(Request):
+class BudgetRequest(StrictModel):
     """The budget of differential privacy of a study, for each user."""
 
     epsilon: Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)]

@@ -22,10 +22,10 @@ from sordino.server.rights.personal_data import rows_of
 CREDENTIALS: Final = frozenset({("account", "password_hash")})
 """Columns of credentials that are no bytes; all columns of bytes but `PAYLOADS` are credentials."""
 
-LOG: Final = METADATA.tables[AuditEvent.__tablename__]
-RELEASE: Final = METADATA.tables[Release.__tablename__]
-COUNT: Final = METADATA.tables[DailyCount.__tablename__]
-PAYLOADS: Final = {RELEASE.c.payload, COUNT.c.payload}
+LOG_TABLE: Final = METADATA.tables[AuditEvent.__tablename__]
+RELEASE_TABLE: Final = METADATA.tables[Release.__tablename__]
+COUNT_TABLE: Final = METADATA.tables[DailyCount.__tablename__]
+PAYLOADS: Final = {RELEASE_TABLE.c.payload, COUNT_TABLE.c.payload}
 
 Record = dict[str, Any]
 _PART: Final = 1000  # rows that are read together
@@ -46,7 +46,7 @@ class PersonalRows:
         self._session, self._cipher = session, cipher
         self._conditions = {
             **rows_of(participant_id),
-            LOG: LOG.c.participant_id == participant_id,
+            LOG_TABLE: LOG_TABLE.c.participant_id == participant_id,
         }
         self._continuous: dict[int, bool] = {}
 
@@ -70,9 +70,9 @@ class PersonalRows:
                 yield [decode(dict(row)) for row in rows]
 
     def _decoder(self, table: Table) -> Callable[[Record], Record]:
-        if table is RELEASE:
+        if table is RELEASE_TABLE:
             return self._release
-        return self._count if table is COUNT else _plain
+        return self._count if table is COUNT_TABLE else _plain
 
     def _release(self, row: Record) -> Record:
         place = release_place(row["device_id"], row["number"])
@@ -105,7 +105,7 @@ def is_credential(column: Column[Any]) -> bool:
     """Whether a column opens something, so that no export has it."""
     if (column.table.name, column.name) in CREDENTIALS:
         return True
-    return isinstance(column.type, LargeBinary) and column not in PAYLOADS | {LOG.c.digest}
+    return isinstance(column.type, LargeBinary) and column not in PAYLOADS | {LOG_TABLE.c.digest}
 
 
 def schema(table: Table) -> pa.Schema:
@@ -115,7 +115,7 @@ def schema(table: Table) -> pa.Schema:
         for column in table.columns
         if not is_credential(column) and column not in PAYLOADS
     ]
-    extra = {RELEASE: RELEASE_FIELDS, COUNT: COUNT_FIELDS}.get(table, ())
+    extra = {RELEASE_TABLE: RELEASE_FIELDS, COUNT_TABLE: COUNT_FIELDS}.get(table, ())
     return pa.schema([*fields, *extra])
 
 

@@ -80,8 +80,9 @@ def private_sum(shares: Sequence[float], epsilon: float) -> PrivateSum:
 def _mechanisms(epsilon: float) -> _Mechanisms:
     dp.enable_features("contrib")
     space = dp.vector_domain(dp.atom_domain(T=float, nan=False)), dp.symmetric_distance()
-    total = space >> dp.t.then_clamp(LIMITS) >> dp.t.then_sum()
-    count = space >> dp.t.then_count()
+    then: Any = dp.t  # without types
+    total = space >> then.then_clamp(LIMITS) >> then.then_sum()
+    count = space >> then.then_count()
 
     def scale(query: Any) -> float:
         return float(

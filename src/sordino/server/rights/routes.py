@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, Literal
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import StreamingResponse
 from sqlalchemy import select
 
-from sordino.server.access.context import Access, access_of
-from sordino.server.access.principal import Principal, Scope, public, require
+from sordino.errors import StorageError
+from sordino.server.access.arguments import AccessOf, StoreOf, UserOrResearcher, UserPrincipal
+from sordino.server.access.principal import Principal, Scope, public
 from sordino.server.database.rights_tables import AuditEvent
 from sordino.server.errors import Problem, absent
 from sordino.server.rights import audit, receipt
-from sordino.server.rights.consent import consents_of, decide, set_paused
+from sordino.server.rights.consent import add_decision, consents_of, set_paused
 from sordino.server.rights.deletion import delete_user
 from sordino.server.rights.export import JSON_TYPE, ZIP_TYPE, json_export, parquet_export
 from sordino.server.rights.models import (
+    ConsentDecision,
     Consents,
-    Decision,
     Log,
     LogEntry,
     PauseState,
@@ -27,20 +28,15 @@ from sordino.server.rights.models import (
     StoredDecision,
 )
 from sordino.server.rights.subject import actor, subject
-from sordino.server.store import Store, store_of
+from sordino.server.store import Store
 
 router = APIRouter(prefix="/v1", tags=["rights"])
 
 MOST_ENTRIES: Final = 1000
 
-Stored = Annotated[Store, Depends(store_of)]
-State = Annotated[Access, Depends(access_of)]
-Own = Annotated[Principal, Depends(require(Scope.OWN))]
-OwnOrResearch = Annotated[Principal, Depends(require(Scope.OWN, Scope.RESEARCH))]
-
 
 @router.get("/participants/{name}/consents")
-def read_consents(name: str, principal: OwnOrResearch, store: Stored) -> Consents:
+def read_consents(name: str, principal: UserOrResearcher, store: StoreOf) -> Consents:
     """Every decision of a user, in versions."""
     with store.reading() as session:
         user = subject(session, principal, name)
@@ -64,7 +60,7 @@ def read_consents(name: str, principal: OwnOrResearch, store: Stored) -> Consent
 
 @router.put("/participants/{name}/consents")
 def write_consent(
-    name: str, decision: Decision, principal: OwnOrResearch, store: Stored
+    name: str, decision: ConsentDecision, principal: UserOrResearcher, store: StoreOf
 ) -> Consents:
     """Record a decision. It counts for every batch that is not stored yet."""
     if decision.on_paper != (principal.scope is Scope.RESEARCH):
@@ -75,7 +71,7 @@ def write_consent(
             "what a user signed, with on_paper true",
         )
     with store.transaction() as session:
-        decide(
+        add_decision(
             session,
             subject(session, principal, name),
             decision.purpose,
@@ -89,13 +85,13 @@ def write_consent(
 
 
 @router.post("/participants/{name}/pause")
-def pause(name: str, principal: Own, store: Stored) -> PauseState:
+def pause(name: str, principal: UserPrincipal, store: StoreOf) -> PauseState:
     """Store nothing of a user until they resume."""
     return _set_paused(name, principal, store, paused=True)
 
 
 @router.post("/participants/{name}/resume")
-def resume(name: str, principal: Own, store: Stored) -> PauseState:
+def resume(name: str, principal: UserPrincipal, store: StoreOf) -> PauseState:
     """Store releases of a user again."""
     return _set_paused(name, principal, store, paused=False)
 
@@ -110,8 +106,8 @@ def _set_paused(name: str, principal: Principal, store: Store, *, paused: bool) 
 @router.get("/participants/{name}/export", response_class=StreamingResponse)
 def export(
     name: str,
-    principal: Own,
-    store: Stored,
+    principal: UserPrincipal,
+    store: StoreOf,
     format: Literal["json", "parquet"] = "json",
 ) -> StreamingResponse:
     """Everything that is stored about a user."""
@@ -134,8 +130,17 @@ def export_response(store: Store, participant_id: int, form: str) -> StreamingRe
     write, kind, suffix = (
         (json_export, JSON_TYPE, "json") if form == "json" else (parquet_export, ZIP_TYPE, "zip")
     )
+    try:
+        parts = write(store, participant_id)
+    except StorageError:
+        raise Problem(
+            "keys",
+            503,
+            "the key of the user is missing here, expected it in the store of keys: the operator "
+            "restores it",
+        ) from None
     return StreamingResponse(
-        write(store, participant_id),
+        parts,
         media_type=kind,
         headers={
             "Content-Disposition": f'attachment; filename="sordino-export.{suffix}"',
@@ -145,7 +150,9 @@ def export_response(store: Store, participant_id: int, form: str) -> StreamingRe
 
 
 @router.delete("/participants/{name}")
-def delete(name: str, principal: OwnOrResearch, store: Stored, access: State) -> dict[str, Any]:
+def delete(
+    name: str, principal: UserOrResearcher, store: StoreOf, access: AccessOf
+) -> dict[str, Any]:
     """Delete a user and everything about them. The answer is a signed receipt: keep it."""
     with store.reading() as session:
         user = subject(session, principal, name)
@@ -156,7 +163,7 @@ def delete(name: str, principal: OwnOrResearch, store: Stored, access: State) ->
 
 
 @router.get("/participants/{name}/log")
-def read_log(name: str, principal: Own, store: Stored) -> Log:
+def read_log(name: str, principal: UserPrincipal, store: StoreOf) -> Log:
     """Who did what with the data of a user, the newest first."""
     with store.reading() as session:
         user = subject(session, principal, name)
@@ -181,6 +188,6 @@ def read_log(name: str, principal: Own, store: Stored) -> Log:
 
 
 @router.get("/receipt-key", dependencies=[Depends(public)])
-def receipt_key(access: State) -> ReceiptKey:
+def receipt_key(access: AccessOf) -> ReceiptKey:
     """The key that verifies receipts. Compare it with the one in your receipt."""
     return ReceiptKey(public_key=access.key.public_key(receipt.PURPOSE).hex())

@@ -62,7 +62,7 @@ class _Contribution:
     """In [0, 1]: a user with many releases counts as one with few."""
 
 
-def compute(store: Store, study_id: int) -> int:
+def compute_statistics(store: Store, study_id: int) -> int:
     """Compute the statistics of all closed weeks that are not stored, and again those that enough
     deletions permit. It returns their number.
     """
@@ -125,7 +125,9 @@ def withdraw(session: Session, participant_id: int) -> int:
 def _compute_week(
     session: Session, store: Store, study_id: int, policy: str, week: datetime.date
 ) -> int:
-    study = session.scalars(select(Study).where(Study.id == study_id).with_for_update()).one()
+    study = session.scalars(
+        select(Study).where(Study.id == study_id).with_for_update(key_share=True)
+    ).one()
     smallest = max(study.smallest_group, SMALLEST_GROUP)
     stored = session.scalars(
         select(GroupStatistic).where(

@@ -32,7 +32,7 @@ def run_upkeep(store: Store, *, clock_is_right: bool = False) -> Upkeep:
         return Upkeep(refusal=str(error))
     with store.reading() as session:
         studies = session.scalars(select(Study.id)).all()
-    computed = sum(statistics.compute(store, study_id) for study_id in studies)
+    computed = sum(statistics.compute_statistics(store, study_id) for study_id in studies)
     return Upkeep(expired, computed)
 
 

@@ -51,6 +51,8 @@ class PolicyResult:
     """Bounds of a drawn release, by secret and side information."""
     unlabelled: tuple[str, ...] = ()
     """Attributes that the policy hides but that have no labels, so that no attack was possible."""
+    rates: Mapping[str, Any] = field(default_factory=dict)
+    """Pass rates of a drawn release (`sordino.study.fitting.rates`)."""
 
     @property
     def verdict(self) -> str:
@@ -178,7 +180,10 @@ class FitResult:
     def procedure(self) -> str:
         """The origin of the figures in words; with the choice of a family if there was one."""
         chosen = any(result.validation for result in self.policies.values())
-        return " ".join([_DRAWS, *([_CHOICE] if chosen else []), _BOUNDS])
+        rates = any(result.rates for result in self.policies.values())
+        return " ".join(
+            [_DRAWS, *([_CHOICE] if chosen else []), _BOUNDS, *([_RATES] if rates else [])]
+        )
 
 
 _DRAWS: Final = (
@@ -196,6 +201,11 @@ _BOUNDS: Final = (
     "They hold for one vector of a random speaker like those of the fit, and for an attacker that "
     "has no other data. `speakers` counts those with both values of the secret, or for gender and "
     "age all speakers; with fewer than eight there is no limit."
+)
+_RATES: Final = (
+    "Pass rates are the shares of utterances in the required bin, from the decisions of the bound: "
+    "the mean over speakers and its spread over them (`sd`). A new person has other rates within "
+    "that spread. False passes depend on the mix of the other emotions."
 )
 
 
@@ -227,6 +237,7 @@ def _audit(result: PolicyResult) -> dict[str, Any]:
             for (secret, side_information), bound in result.bounds.items()
         ],
         "not_labelled": list(result.unlabelled),
+        **({"rates": dict(result.rates)} if result.rates else {}),
         **_prototypes(result.release),
     }
 

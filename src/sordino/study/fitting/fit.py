@@ -41,6 +41,7 @@ from sordino.signal.feature_sets import AUTOMATIC, check_device, resolve
 from sordino.study import minimum, protocol
 from sordino.study.fitting import selection
 from sordino.study.fitting.card import FitResult, JointBounds, PolicyResult
+from sordino.study.fitting.rates import card_rates
 from sordino.study.fitting.rounding import round_to_int8
 from sordino.study.fitting.selection import Tradeoff
 from sordino.study.policies import common_emotions
@@ -215,9 +216,18 @@ class _Procedure:
         _check_noise(fitter, len(set(self.inputs.corpus.speaker)))
         estimates, test, unlabelled = self.audit(policy, families, self.inputs, "test")
         shipped = run_plan(with_secret_noise(fitter).plan(self.z, self.fitting, self.speakers))
-        bounds = self.bounds(fitter)
+        bounds, rates = self.cross_fitted(fitter)
         return PolicyResult(
-            policy, families[0], budget, validation, shipped, test, estimates, bounds, unlabelled
+            policy,
+            families[0],
+            budget,
+            validation,
+            shipped,
+            test,
+            estimates,
+            bounds,
+            unlabelled,
+            rates,
         )
 
     def result(self, results: Mapping[str, PolicyResult]) -> FitResult:
@@ -272,14 +282,20 @@ class _Procedure:
     def estimates(self, guesses: pd.DataFrame) -> pd.DataFrame:
         return measure(guesses, study=STUDY, features=self.features, seed=self.options.seed)
 
-    def bounds(self, fitter: Fitter) -> Mapping[tuple[str, str], Bound]:
-        """The bounds of a drawn release; empty for other releases and for too few speakers."""
+    def cross_fitted(
+        self, fitter: Fitter
+    ) -> tuple[Mapping[tuple[str, str], Bound], Mapping[str, Any]]:
+        """The bounds and the pass rates of a drawn release; empty for other releases and for too
+        few speakers.
+        """
         if not isinstance(fitter, DrawnFitter):
-            return {}
+            return {}, {}
         try:
-            return release.bounds(fitter, self.space, self.fitting, self.speakers)
+            decisions = release.decisions(fitter, self.space, self.fitting, self.speakers)
         except ReleaseError:
-            return {}
+            return {}, {}
+        bounds = release.decision_bounds(decisions, self.fitting, fitter.policy)
+        return bounds, card_rates(decisions, self.fitting, fitter.policy)
 
     def combined(self, results: Mapping[str, PolicyResult]) -> pd.DataFrame:
         """The estimates of attackers that have each utterance as released under every policy, over

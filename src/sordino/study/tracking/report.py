@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
-from sordino.define import GENDERS
 from sordino.metrics.bound import Bound
 from sordino.report import glossary, release_page
 from sordino.report.estimate_table import Estimate, Estimates
@@ -20,7 +19,7 @@ from sordino.study.tracking.simulation import PRIOR
 from sordino.study.tracking.units import UNPROTECTED
 
 EXAMPLE: Final = 50
-"""Utterances a day of the users in the figure."""
+"""Utterances a day of the figure and of the smaller tables, or the nearest number simulated."""
 
 EXAMPLE_EMOTION: Final = "sad"
 """The required emotion of the figure, if a policy has it."""
@@ -65,13 +64,20 @@ def page(
     required = EXAMPLE_EMOTION if EXAMPLE_EMOTION in policies else policies[0]
     releases = [name for name in dict.fromkeys(days["release"]) if name != PRIOR]
     protected = next((name for name in releases if name != UNPROTECTED), releases[0])
-    picture = front(days, estimates, bounds, protected, required)
+    example = min(simulation["utterances"], key=lambda number: abs(number - EXAMPLE))
+    picture = front(days, estimates, bounds, protected, required, example)
     lead = (
         f"Simulated users of {simulation['test_speakers']} test speakers, {simulation['days']} "
         f"days each: how often was an utterance {required}? A server has released vectors alone. "
         f"True shares lie between {simulation['shares'][0]:.0%} and {simulation['shares'][1]:.0%}. "
         "Rates come from other speakers. Intervals of the table are over test speakers."
     )
+    by_policy = {name: tracking_figures(estimates, required=name) for name in policies}
+    by_share = {
+        band(limits): tracking_figures(estimates, group=band(limits))
+        for limits in BANDS
+        if band(limits) in set(estimates["group"])
+    }
     sections = [
         Section(f"The share of {required} utterances, day by day", [Picture(picture, _FRONT)]),
         Section(
@@ -82,8 +88,8 @@ def page(
                 Text(_TABLE),
             ],
         ),
-        Section("Each required emotion", [_policies(estimates, policies)]),
-        Section("Each range of true shares", [_bands(estimates)]),
+        Section("Each required emotion", [_example_table("required", by_policy, example)]),
+        Section("Each range of true shares", [_example_table("share", by_share, example)]),
         glossary.section(notes=()),
         Section(
             "How it was run",
@@ -99,12 +105,13 @@ def front(
     bounds: Mapping[tuple[str, str, str], Bound],
     release: str,
     required: str,
+    example: int,
 ) -> str:
     """A woman and a man with the median error, the error over utterances, and the bounds, as
     SVG.
     """
     policy = tracking_figures(estimates, required)
-    names = {release: f"release {release}", UNPROTECTED: "unprotected", PRIOR: "no data"}
+    names = {release: release, UNPROTECTED: "unprotected", PRIOR: "no data"}
     present = {name for name, _ in policy}
     errors: dict[str, Curve] = {
         title: [
@@ -123,10 +130,10 @@ def front(
     }
     of_policy = days[(days["release"] == release) & (days["required"] == required)]
     users = {
-        f"A {name} test speaker, {EXAMPLE} utterances a day": _median_user(
-            of_policy[(of_policy["gender"] == code) & (of_policy["utterances"] == EXAMPLE)]
+        f"A {name}, {example} utterances a day": _median_user(
+            of_policy[(of_policy["gender"] == code) & (of_policy["utterances"] == example)]
         )
-        for code, name in enumerate(GENDERS)
+        for code, name in enumerate(("woman", "man"))
     }
     return share_trends(users, errors, reveals)
 
@@ -169,21 +176,10 @@ def table(caption: str, rows: Mapping[tuple[str, str], Figures], run: Mapping[st
     return Table(caption, [heads], groups)
 
 
-def _policies(estimates: pd.DataFrame, policies: Sequence[str]) -> Table:
-    """Error, coverage and width of each required emotion at `EXAMPLE` utterances a day."""
-    rows = {name: tracking_figures(estimates, required=name) for name in policies}
-    return _example_table("required", rows)
-
-
-def _bands(estimates: pd.DataFrame) -> Table:
-    """The same by range of true shares."""
-    groups = [band(limits) for limits in BANDS]
-    return _example_table(
-        "share", {name: tracking_figures(estimates, group=name) for name in groups}
-    )
-
-
-def _example_table(heading: str, rows: Mapping[str, Mapping[tuple[str, str], Figures]]) -> Table:
+def _example_table(
+    heading: str, rows: Mapping[str, Mapping[tuple[str, str], Figures]], example: int
+) -> Table:
+    """Error, coverage and width in each row at so many utterances a day."""
     heads = [(heading, 1), ("release", 1)]
     heads += [(metric.removeprefix("tracking_"), 1) for metric in METRICS]
     groups = [
@@ -194,11 +190,11 @@ def _example_table(heading: str, rows: Mapping[str, Mapping[tuple[str, str], Fig
                 *(Cell(number(item.value)) for item in values.values()),
             ]
             for (release, setting), values in figures.items()
-            if setting == condition(EXAMPLE)
+            if setting == condition(example)
         ]
         for name, figures in rows.items()
     ]
-    return Table(f"{EXAMPLE} utterances a day", [heads], groups)
+    return Table(f"{example} utterances a day", [heads], groups)
 
 
 _FRONT: Final = (

@@ -16,10 +16,8 @@ from sordino.metrics.prevalence import Rates
 from sordino.progress import track
 from sordino.study.tracking.units import FIT, TEST
 from sordino.study.tracking.users import (
-    SHARES,
-    USERS,
-    UTTERANCES,
     Recordings,
+    Simulation,
     simulate,
     tracked,
     with_repetition,
@@ -33,7 +31,9 @@ USER_COLUMNS: Final = ("required", "draw", "speaker", "gender", "corpus", "utter
 """Columns that name a simulated user."""
 
 
-def days_of_users(decisions: pd.DataFrame, seed: int, jobs: int = 0) -> pd.DataFrame:
+def days_of_users(
+    decisions: pd.DataFrame, settings: Simulation, seed: int, jobs: int = 0
+) -> pd.DataFrame:
     """One row per simulated user, release and day: the columns `USER_COLUMNS`, `release`, `day`,
     `truth`, `estimate`, `low`, `high`, and `distinct`, the different recordings of a day.
 
@@ -42,7 +42,8 @@ def days_of_users(decisions: pd.DataFrame, seed: int, jobs: int = 0) -> pd.DataF
     without a recording of some emotion is left out.
     """
     speakers = list(_speakers(decisions))
-    days = parallel.map(partial(_speaker_days, seed), speakers, jobs=jobs, ordered=True)
+    compute = partial(_speaker_days, settings, seed)
+    days = parallel.map(compute, speakers, jobs=jobs, ordered=True)
     tables = list(track(days, "simulated users", len(speakers)))
     return pd.concat(tables, ignore_index=True)
 
@@ -65,7 +66,9 @@ def _speakers(decisions: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, dict[str,
                 yield table, rates
 
 
-def _speaker_days(seed: int, speaker: tuple[pd.DataFrame, dict[str, Rates]]) -> pd.DataFrame:
+def _speaker_days(
+    settings: Simulation, seed: int, speaker: tuple[pd.DataFrame, dict[str, Rates]]
+) -> pd.DataFrame:
     """The days of all users of one speaker under one policy."""
     table, rates = speaker
     releases = {str(name): rows.sort_values("row") for name, rows in table.groupby("release")}
@@ -77,16 +80,17 @@ def _speaker_days(seed: int, speaker: tuple[pd.DataFrame, dict[str, Rates]]) -> 
     key = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
     tables: list[pd.DataFrame] = []
     with threadpool_limits(1):
-        for utterances in UTTERANCES:
-            for number in range(USERS):
-                user = simulate(recordings, utterances, np.random.default_rng([key, number]))
+        for utterances in settings.utterances:
+            for number in range(settings.users):
+                random = np.random.default_rng([key, number])
+                user = simulate(settings, recordings, utterances, random)
                 labels = {name: names[name] for name in USER_COLUMNS if name in names.index}
                 labels |= {"utterances": utterances, "user": number, "distinct": user.distinct}
                 for name, rows in releases.items():
                     repeated = with_repetition(rates[name], recordings)
                     days = tracked(user, _passed(rows), repeated)
                     tables.append(days.assign(release=name, **labels))
-                tables.append(_prior(tables[-1]))
+                tables.append(_prior(tables[-1], settings))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -95,8 +99,8 @@ def _passed(decisions: pd.DataFrame) -> Codes:
     return (decisions["prediction"].to_numpy() >= 1).astype(np.intp)
 
 
-def _prior(days: pd.DataFrame) -> pd.DataFrame:
+def _prior(days: pd.DataFrame, settings: Simulation) -> pd.DataFrame:
     """The same days, estimated without any utterance."""
-    low, high = SHARES
+    low, high = settings.shares
     tail = 0.025 * (high - low)
     return days.assign(release=PRIOR, estimate=(low + high) / 2, low=low + tail, high=high - tail)

@@ -8,7 +8,7 @@ tracking.estimates    error, coverage and width
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -36,7 +36,7 @@ from sordino.study.tracking import report
 from sordino.study.tracking.estimates import tracking_estimates
 from sordino.study.tracking.simulation import days_of_users
 from sordino.study.tracking.units import STUDY, TEST, UNPROTECTED, decisions
-from sordino.study.tracking.users import DAYS, SHARES, USERS, UTTERANCES
+from sordino.study.tracking.users import Simulation
 from sordino.study.vectors import feature_vectors
 from sordino.types import Codes
 
@@ -68,6 +68,7 @@ def evaluate(
     policies: Sequence[Policy] = POLICIES,
     fitters: Fitters | None = None,
     noise: str | Path | None = None,
+    simulation: Simulation | None = None,
     cache: str | Path | None = CACHE,
     jobs: int = 0,
 ) -> TrackingStudy:
@@ -78,6 +79,7 @@ def evaluate(
     - `options`: the releases, scaled space, seed, and the conditions of the fit. Releases without
       bins have no decision and no row. There are no attackers.
     - `noise`: a folder with recordings of noise for the copies of the fit.
+    - `simulation`: the settings of the simulated users.
     - Other arguments are those of `sordino.study.feng2021.reproduce`.
 
     Raises `CorpusError` if an emotion or a gender is missing, `SplitError` for too few speakers,
@@ -86,6 +88,7 @@ def evaluate(
     """
     out, features = storage.folder(out), resolve(features)
     options = options or replace(protocol.bundle_options(features), releases=RELEASES)
+    simulation = simulation or Simulation()
     check_required(policies)
     inputs = fitting_inputs(
         corpus, features, options, common_emotions(policies), noise=noise, cache=cache, jobs=jobs
@@ -94,11 +97,12 @@ def evaluate(
         inputs, out / "units", options, policies=policies, fitters=fitters, jobs=jobs
     )
     table = table.assign(emotion=inputs.corpus.column("emotion")[table["row"]])
-    days = days_of_users(table, options.seed, jobs)
+    days = days_of_users(table, simulation, options.seed, jobs)
     name = protocol.features_name(features)
     estimates = tracking_estimates(days, inputs.corpus.name, name, options.seed)
     bounds = test_bounds(table, inputs.corpus, policies)
-    run = run_record.record(STUDY, inputs, features, options, policies, units) | _simulated(days)
+    run = run_record.record(STUDY, inputs, features, options, policies, units)
+    run |= {"simulation": _record(simulation, days)}
     run_record.write(estimates, run, out, report.page(days, estimates, bounds, run))
     return TrackingStudy(estimates, days)
 
@@ -164,16 +168,10 @@ def _parts(fold: Codes, number: int, emotion: NDArray[np.str_]) -> Parts:
     return Parts(Part(nothing, nothing), fitting, np.flatnonzero(fold == number), number)
 
 
-def _simulated(days: pd.DataFrame) -> dict[str, Any]:
+def _record(simulation: Simulation, days: pd.DataFrame) -> dict[str, Any]:
     """The settings of the simulation for `run.json`, with the effective numbers of utterances."""
     distinct = days.groupby("utterances")["distinct"].mean().round(2)
-    return {
-        "simulation": {
-            "days": DAYS,
-            "shares": list(SHARES),
-            "utterances_a_day": list(UTTERANCES),
-            "users_of_a_speaker_and_policy": USERS,
-            "test_speakers": int(days["speaker"].nunique()),
-            "different_recordings_a_day": {str(key): float(n) for key, n in distinct.items()},
-        }
+    return asdict(simulation) | {
+        "test_speakers": int(days["speaker"].nunique()),
+        "different_recordings_a_day": {str(key): float(n) for key, n in distinct.items()},
     }

@@ -1,6 +1,6 @@
 """Simulated users: days of utterances of one test speaker, with a known share of an emotion.
 
-    share        linear over `DAYS` from one share to another, both uniform on `SHARES`
+    share        linear over the days from one share to another, both uniform in their range
     utterance    required with the share of the day, else of another emotion by the mix of the user,
                  which is uniform on the simplex
     recording    one of the speaker's recordings of that emotion, at random: they repeat
@@ -13,7 +13,6 @@ predicted variance of the rates; a real user does not repeat recordings and need
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -23,17 +22,22 @@ from sordino.metrics.prevalence import Rates
 from sordino.metrics.trend import trend
 from sordino.types import Codes, Matrix
 
-DAYS: Final = 14
-"""Days of a simulated user."""
 
-SHARES: Final = (0.05, 0.6)
-"""The range of true shares."""
+@dataclass(frozen=True)
+class Simulation:
+    """Settings of simulated users.
 
-UTTERANCES: Final = (20, 50, 100, 200)
-"""Utterances a day."""
+    - `days`: days of a user.
+    - `shares`: the range of true shares.
+    - `utterances`: numbers of utterances a day, each with its own rows of estimates.
+    - `users`: users of each test speaker and required emotion; more narrow no interval over
+      speakers.
+    """
 
-USERS: Final = 4
-"""Simulated users of each test speaker and required emotion."""
+    days: int = 14
+    shares: tuple[float, float] = (0.05, 0.6)
+    utterances: tuple[int, ...] = (20, 50, 100, 200)
+    users: int = 4
 
 
 @dataclass(frozen=True)
@@ -66,12 +70,14 @@ class User:
         return float(np.mean([len(np.unique(day)) for day in self.recording]))
 
 
-def simulate(recordings: Recordings, utterances: int, random: np.random.Generator) -> User:
+def simulate(
+    settings: Simulation, recordings: Recordings, utterances: int, random: np.random.Generator
+) -> User:
     """A user with so many utterances a day."""
-    share = np.linspace(*random.uniform(*SHARES, size=2), DAYS)
+    share = np.linspace(*random.uniform(*settings.shares, size=2), settings.days)
     first, *others = recordings.by_emotion.values()
     mix = random.dirichlet(np.ones(len(others)))
-    required = random.random((DAYS, utterances)) < share[:, None]
+    required = random.random((settings.days, utterances)) < share[:, None]
     other = random.choice(len(others), size=required.shape, p=mix)
     kind = np.where(required, 0, 1 + other)
     recording = np.zeros(kind.shape, np.intp)
@@ -101,8 +107,8 @@ def tracked(user: User, passed: Codes, rates: Rates) -> pd.DataFrame:
     each recording.
     """
     flagged = passed[user.recording].sum(axis=1)
-    total = np.full(DAYS, user.recording.shape[1])
-    estimate = trend(np.arange(DAYS), flagged, total, rates)
+    days, utterances = user.recording.shape
+    estimate = trend(np.arange(days), flagged, np.full(days, utterances), rates)
     return pd.DataFrame(
         {
             "day": estimate.days,

@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 
 from sordino.server.access import passkey
 from sordino.server.access.arguments import AccessOf, Person, StoreOf
-from sordino.server.access.context import CALLBACK, Access, limit, network
+from sordino.server.access.context import CALLBACK, Access
 from sordino.server.access.csrf import check_origin, page_token
 from sordino.server.access.invitation import (
     accept_invitation,
@@ -116,11 +116,9 @@ def send_passkey(
     credential: Annotated[dict[str, Any], Body()],
 ) -> JSONResponse:
     """Sign in with a passkey."""
-    limit(access.attempts, network(request))
     challenge = request.cookies.get(access.cookie(CHALLENGE_COOKIE), "")
     with store.transaction() as session:
         account = passkey.finish_sign_in(session, access, credential, challenge, store.now())
-    access.attempts.give_back(network(request))
     response = JSONResponse({"next": "/"})
     sign_in(request, response, store, access, account)
     clear_cookie(access, response, CHALLENGE_COOKIE)
@@ -158,7 +156,6 @@ def come_from_provider(
 ) -> Response:
     """Sign in the subject of the provider."""
     provider = _provider(access)
-    limit(access.attempts, network(request))
     now = store.now()
     text = request.cookies.get(access.cookie(PROVIDER_COOKIE), "")
     secrets = unseal(access.key, PROVIDER_COOKIE, now, text)
@@ -180,7 +177,6 @@ def come_from_provider(
             account = session.query(Account).filter_by(open_id_subject=subject).one_or_none()
     if account is None or account.disabled is not None:
         raise refused("a person without an account")
-    access.attempts.give_back(network(request))
     # the browser sends a strict cookie only to pages that this server opened: no redirect
     response = page(request, "signed_in.html", next=secrets["next"])
     sign_in(request, response, store, access, account)

@@ -1,0 +1,51 @@
+"""The OpenAPI description of the API: the models, and one form of every error."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel, ConfigDict, Field
+
+from sordino.server.errors import MEDIA_TYPE
+from sordino.server.ingest.batch import Batch
+
+_TEMPLATE: Final = "#/components/schemas/{model}"
+
+
+class ProblemDetails(BaseModel):
+    """An error (RFC 9457). Some have further members, such as `last_number`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(pattern="^urn:sordino:")
+    title: str
+    status: int
+    detail: str
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """The description of an application. Programs are generated from it."""
+    content = get_openapi(title=app.title, version=app.version, routes=app.routes)
+    schemas = content["components"]["schemas"]
+    for model in (Batch, ProblemDetails):
+        schema = model.model_json_schema(ref_template=_TEMPLATE)
+        schemas |= schema.pop("$defs", {}) | {model.__name__: schema}
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    problem = {
+        "description": "An error",
+        "content": {MEDIA_TYPE: {"schema": {"$ref": _TEMPLATE.format(model="ProblemDetails")}}},
+    }
+    for operations in content["paths"].values():
+        for operation in operations.values():
+            operation["responses"].pop("422", None)
+            operation["responses"]["default"] = problem
+    return content
+
+
+def text(app: FastAPI) -> str:
+    """The description as a file."""
+    return json.dumps(describe(app), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
