@@ -18,7 +18,7 @@ from sordino.checkpoints import identity
 from sordino.errors import ClusterError
 from sordino.parallel import shipment
 
-PACKAGES: Final = (
+EQUAL_PACKAGES: Final = (
     "cloudpickle",
     "distributed",
     "joblib",
@@ -46,7 +46,7 @@ def versions() -> dict[str, str]:
     rooms = [path.name for path in package.iterdir() if path.is_dir() and path.name[0] != "_"]
     code: str = json.loads(identity(sorted(rooms), ()))[0]
     installed = {}
-    for name in PACKAGES:
+    for name in EQUAL_PACKAGES:
         try:
             installed[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
