@@ -49,10 +49,11 @@ def noise(count: int, colour: str, random: np.random.Generator) -> Samples:
     return np.asarray(sound / np.sqrt(np.mean(sound**2)))
 
 
-def margin_db(file: str, gain_db: float, colour: str, snr: float, seed: int) -> float:
+def margin_db(colour: str, snr: float, recording: tuple[str, float, int]) -> float:
     """The distance of an utterance from the noise before it, as a device hears it in a stream; NaN
-    where the device withholds it.
+    where the device withholds it. `recording` is a file, its gain in dB and the seed of its noise.
     """
+    file, gain_db, seed = recording
     random = np.random.default_rng(seed)
     speech = 10 ** (gain_db / 20) * audio.read(file)
     quiet = np.zeros(2 * SAMPLING_RATE)
@@ -108,14 +109,9 @@ def main() -> None:
     levels = [*compute(_level, files)]
     medians = pd.Series(levels).groupby(corpus.speaker).transform("median").to_numpy()
     for colour, snr in (("white", 40), ("white", 20), ("white", 10), ("fan", 10)):
-        margins = np.array(
-            [
-                *compute(
-                    lambda one, colour=colour, snr=snr: margin_db(*one[:2], colour, snr, one[2]),
-                    zip(files, LEVEL_DB - medians, range(len(files)), strict=True),
-                )
-            ]
-        )
+        margin = partial(margin_db, colour, snr)
+        recordings = zip(files, LEVEL_DB - medians, range(len(files)), strict=True)
+        margins = np.array([*compute(margin, recordings)])
         lines = [
             {"noise": colour, "below": snr, "gate": gate, **rates(~(margins >= gate), corpus)}
             for gate in GATES
