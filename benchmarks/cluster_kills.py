@@ -24,7 +24,7 @@ import psutil
 TARGETS: Final = ("worker", "scheduler", "client")
 WORKERS: Final = 2
 START_SECONDS: Final = 120.0
-DEATH_SECONDS: Final = 10
+DEATH_SECONDS: Final = 8
 """The documented limit of a worker that finds no scheduler at its start."""
 ORPHAN_SECONDS: Final = 10.0
 """The longest time that a worker may outlive its scheduler."""
