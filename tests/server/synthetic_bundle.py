@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sordino.device.bundle import bundle
+from sordino.device.bundle.archive import sha256
 from sordino.device.bundle.bundle import PolicyEntry
 from sordino.onnx.writer import GraphBuilder
 from sordino.policy import Policy
@@ -69,4 +70,4 @@ def bundle_file(seed: int = 0, rates: str = "") -> Path:
 
 def digest(path: Path) -> str:
     """The name of a bundle in a batch."""
-    return bundle.sha256(bundle.read(path).manifest)
+    return sha256(bundle.read(path).manifest)

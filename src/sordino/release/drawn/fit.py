@@ -305,13 +305,13 @@ class Decisions(NamedTuple):
     """Positions of the recordings."""
     bins: Codes
     """The bin of each of `rows`; from 1 on, the utterance passes as the required emotion."""
-    count: int
+    bin_count: int
     """The number of bins."""
     factor: float
     """The contraction of differences by randomised response; 1 without it."""
 
 
-def decisions(fitter: DrawnFitter, space: Space, corpus: Corpus, part: Part) -> Decisions:
+def crossfit_decisions(fitter: DrawnFitter, space: Space, corpus: Corpus, part: Part) -> Decisions:
     """The cross-fitted decisions of a drawn release about the recordings of a part.
 
     The whole procedure is cross-fitted, including the scaled space: the bins of a speaker come from
@@ -334,11 +334,15 @@ def decisions(fitter: DrawnFitter, space: Space, corpus: Corpus, part: Part) -> 
 def bounds(
     fitter: DrawnFitter, space: Space, corpus: Corpus, part: Part
 ) -> dict[tuple[str, str], Bound]:
-    """The bounds of a drawn release by its `decisions`, which also has the errors."""
-    return decision_bounds(decisions(fitter, space, corpus, part), corpus, fitter.policy)
+    """The bounds of a drawn release by its cross-fitted decisions, with the errors of
+    `crossfit_decisions`.
+    """
+    return bounds_of_decisions(
+        crossfit_decisions(fitter, space, corpus, part), corpus, fitter.policy
+    )
 
 
-def decision_bounds(
+def bounds_of_decisions(
     cross_fitted: Decisions, corpus: Corpus, policy: Policy
 ) -> dict[tuple[str, str], Bound]:
     """The bounds that cross-fitted decisions give; they hold for every attacker with one released

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from sordino.server.access.server_key import ServerKey
 from sordino.server.database.keys import forget_log
 from sordino.server.database.rights_tables import Deletion
-from sordino.server.database.tables import Device, Participant, Study
+from sordino.server.database.tables import Device, Participant, StudyRow
 from sordino.server.rights import audit, receipt
 from sordino.server.rights.personal_data import rows_of
 from sordino.server.rights.statistics import withdraw
@@ -71,7 +71,7 @@ def _delete(
     )
     content = receipt.sign_receipt(
         {
-            "study": session.scalar(select(Study.name).where(Study.id == user.study_id)),
+            "study": session.scalar(select(StudyRow.name).where(StudyRow.id == user.study_id)),
             "participant": str(participant_id),
             "time": datetime.fromtimestamp(now, UTC).isoformat(),
             "deleted": counts,

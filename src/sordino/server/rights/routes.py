@@ -13,6 +13,7 @@ from sordino.errors import StorageError
 from sordino.server.access.arguments import AccessOf, StoreOf, UserOrResearcher, UserPrincipal
 from sordino.server.access.principal import Principal, Scope, public
 from sordino.server.database.rights_tables import AuditEvent
+from sordino.server.database.tables import Purpose
 from sordino.server.errors import Problem, absent
 from sordino.server.rights import audit, receipt
 from sordino.server.rights.consent import add_decision, consents_of, set_paused
@@ -46,7 +47,7 @@ def read_consents(name: str, principal: UserOrResearcher, store: StoreOf) -> Con
         paused=user.paused,
         decisions=[
             StoredDecision(
-                purpose=row.purpose,
+                purpose=Purpose(row.purpose),
                 policy=row.policy,
                 version=row.version,
                 given=row.given,

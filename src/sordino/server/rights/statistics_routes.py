@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query
 
@@ -55,7 +55,7 @@ def read_statistics(principal: ResearchPrincipal, store: StoreOf) -> GroupTables
     return GroupTables(statistics=tables)
 
 
-def _table(row: GroupStatistic, numbers: dict[str, float], share: GroupShare) -> GroupTable:
+def _table(row: GroupStatistic, numbers: dict[str, Any], share: GroupShare) -> GroupTable:
     return GroupTable(
         policy=row.policy,
         week=row.week,

@@ -291,10 +291,10 @@ class _Procedure:
         if not isinstance(fitter, DrawnFitter):
             return {}, {}
         try:
-            decisions = release.decisions(fitter, self.space, self.fitting, self.speakers)
+            decisions = release.crossfit_decisions(fitter, self.space, self.fitting, self.speakers)
         except ReleaseError:
             return {}, {}
-        bounds = release.decision_bounds(decisions, self.fitting, fitter.policy)
+        bounds = release.bounds_of_decisions(decisions, self.fitting, fitter.policy)
         return bounds, card_rates(decisions, self.fitting, fitter.policy)
 
     def combined(self, results: Mapping[str, PolicyResult]) -> pd.DataFrame:
