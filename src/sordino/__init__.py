@@ -21,6 +21,7 @@ _ROOMS = (
     "metrics",
     "nn",
     "onnx",
+    "parallel",
     "release",
     "report",
     "server",

@@ -8,20 +8,19 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 import pandas as pd
 import torch
 from sklearn.base import BaseEstimator
 from threadpoolctl import threadpool_limits
 
-from sordino import attack, plugins, workers
+from sordino import attack, parallel, plugins
 from sordino.attack import RiskAttacker
 from sordino.checkpoints import Finished
 from sordino.corpora.split import Parts
@@ -255,20 +254,16 @@ class _Unit:
 
 
 def _compute(units: Sequence[_Unit], jobs: int) -> Iterable[Finished]:
-    pool: Callable[..., Iterable[Finished]] = workers.parallel(
-        jobs, return_as="generator_unordered"
-    )
     if torch.cuda.is_available():
         spaces = [unit.space() for unit in units]
         plans = [unit.plan(z) for unit, z in zip(units, spaces, strict=True)]
         calls = zip(units, spaces, run_rounds(plans, fit_stacks), strict=True)
-        return pool(joblib.delayed(_attack)(unit, z, *models) for unit, z, models in calls)
-    return pool(joblib.delayed(_finish)(unit) for unit in units)
+        return parallel.map(_attack, calls, jobs=jobs)
+    return parallel.map(_finish, units, jobs=jobs)
 
 
-def _attack(
-    unit: _Unit, z: Vectors, ignorant: RiskAttacker, releases: Sequence[Release]
-) -> Finished:
+def _attack(call: tuple[_Unit, Vectors, tuple[RiskAttacker, list[Release]]]) -> Finished:
+    unit, z, (ignorant, releases) = call
     unit.study.fitters.add_attackers()
     return unit.attack(z, ignorant, releases)
 

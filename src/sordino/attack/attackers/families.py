@@ -10,14 +10,13 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-import joblib
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from threadpoolctl import threadpool_limits
 
-from sordino import workers
+from sordino import parallel
 from sordino.attack.attackers import estimators, kernels, score_table, screens
 from sordino.attack.attackers.kernels import Scores
 from sordino.attack.attackers.score_table import ScoreTable
@@ -155,10 +154,8 @@ def _compute(
     """The scores of each unit, from the cache or computed in parallel."""
 
     def compute(names: Sequence[str]) -> Iterator[Finished]:
-        pool = workers.parallel(jobs, return_as="generator_unordered", batch_size=1)
-        tasks = [joblib.delayed(_run_unit)(name, units[name].score) for name in reversed(names)]
-        for name, scores in pool(tasks):  # the last name takes longest, and starts first
-            yield name, *scores.pack()
+        calls = [(name, units[name].score) for name in reversed(names)]
+        return parallel.map(_run_unit, calls, jobs=jobs)  # the last takes longest, starts first
 
     def read(table: pd.DataFrame, record: dict[str, Any]) -> ScoreTable:
         return score_table.unpack(table, record, secret, columns)
@@ -179,8 +176,9 @@ def _order(parts: Iterable[Iterable[_Item]]) -> list[_Item]:
     )
 
 
-def _run_unit(name: str, score: Callable[[], ScoreTable]) -> tuple[str, ScoreTable]:
-    return name, score()
+def _run_unit(call: tuple[str, Callable[[], ScoreTable]]) -> Finished:
+    name, score = call
+    return name, *score().pack()
 
 
 def _score_kernel(

@@ -15,6 +15,7 @@ from sordino.cli.options import (
     AttackerOption,
     AttackersOption,
     CacheOption,
+    ClusterOption,
     ConditionsOption,
     CorpusOption,
     EncoderOption,
@@ -75,6 +76,7 @@ def compare(
     cache: CacheOption = CACHE,
     seed: SeedOption = 0,
     jobs: JobsOption = CORES,
+    cluster: ClusterOption = None,  # noqa: ARG001 (its callback connects)
     json: JsonOption = None,
     latex: LatexOption = False,
 ) -> None:

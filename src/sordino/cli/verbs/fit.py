@@ -21,6 +21,7 @@ from sordino.cli.options import (
     CORES,
     AttackersOption,
     CacheOption,
+    ClusterOption,
     ConditionsOption,
     CorpusOption,
     EncoderOption,
@@ -98,6 +99,7 @@ def fit(
     cache: CacheOption = CACHE,
     seed: SeedOption = 0,
     jobs: JobsOption = CORES,
+    cluster: ClusterOption = None,  # noqa: ARG001 (its callback connects)
     json: JsonOption = None,
 ) -> None:
     """Fit a release for each policy, attack it, and write a bundle for a device.

@@ -15,16 +15,15 @@ import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Final
 
-import joblib
 import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from sordino import attack, release, workers
+from sordino import attack, parallel, release
 from sordino.corpora.checks.confounding import confounding
 from sordino.corpora.split import DRAWS, Part, Parts
 from sordino.corpora.table import Corpus
@@ -304,8 +303,8 @@ class _Procedure:
         """The estimates of attackers that have each utterance as released under every policy, over
         all draws.
         """
-        calls = [joblib.delayed(self.combined_draw)(parts, results) for parts in self.inputs.draws]
-        tables = workers.parallel(self.jobs)(calls)
+        draw = partial(self.combined_draw, results)
+        tables = parallel.map(draw, self.inputs.draws, jobs=self.jobs, ordered=True)
         guesses = pd.concat([table for draw in tables for table in draw], ignore_index=True)
         estimates = [
             self.estimates(rows).assign(condition=f"policy={name}")
@@ -314,7 +313,7 @@ class _Procedure:
         return pd.concat(estimates, ignore_index=True)
 
     def combined_draw(
-        self, parts: Parts, results: Mapping[str, PolicyResult]
+        self, results: Mapping[str, PolicyResult], parts: Parts
     ) -> list[pd.DataFrame]:
         """The guesses of these attackers in one draw, one table per policy."""
         with threadpool_limits(1), warnings.catch_warnings():

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from typing import Any, Final
 
-import joblib
 import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from sordino import workers
+from sordino import parallel
 from sordino.metrics.prevalence import Rates
 from sordino.progress import track
 from sordino.study.tracking.units import FIT, TEST
@@ -41,12 +41,10 @@ def days_of_users(
     cross-fitted decisions about fitting speakers. All releases have the same users. A speaker
     without a recording of some emotion is left out.
     """
-    calls = [
-        joblib.delayed(_speaker_days)(table, rates, settings, seed)
-        for table, rates in _speakers(decisions)
-    ]
-    pool: Callable[..., Iterable[pd.DataFrame]] = workers.parallel(jobs, return_as="generator")
-    tables = list(track(pool(calls), "simulated users", len(calls)))
+    speakers = list(_speakers(decisions))
+    compute = partial(_speaker_days, settings, seed)
+    days = parallel.map(compute, speakers, jobs=jobs, ordered=True)
+    tables = list(track(days, "simulated users", len(speakers)))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -64,9 +62,10 @@ def _speakers(decisions: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, dict[str,
 
 
 def _speaker_days(
-    table: pd.DataFrame, rates: dict[str, Rates], settings: Simulation, seed: int
+    settings: Simulation, seed: int, speaker: tuple[pd.DataFrame, dict[str, Rates]]
 ) -> pd.DataFrame:
     """The days of all users of one speaker under one policy."""
+    table, rates = speaker
     releases = {str(name): rows.sort_values("row") for name, rows in table.groupby("release")}
     first = next(iter(releases.values()))
     names = first.iloc[0]
