@@ -25,7 +25,7 @@ from sordino.errors import ClusterError, DependencyError, install_step
 from sordino.parallel import node, shipment
 from sordino.parallel.processes import exclude_working_folder
 
-CONNECT_SECONDS: Final = 30.0
+SCHEDULER_SECONDS: Final = 30.0
 """Time for a scheduler to answer, and for a first worker."""
 
 CLOSE_SECONDS: Final = 0.5
@@ -180,7 +180,7 @@ def _connected(distributed: Any, scheduler: Any) -> Iterator[Cluster]:
     """A client of a scheduler whose workers have the versions of this process."""
     name = getattr(scheduler, "scheduler_address", scheduler)
     try:
-        client = distributed.Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
+        client = distributed.Client(scheduler, timeout=SCHEDULER_SECONDS, set_as_default=False)
     except (OSError, TimeoutError) as error:
         raise ClusterError(
             f"no scheduler answers at {name} within {CONNECT_SECONDS:.0f} s: start it, or correct "
@@ -194,7 +194,7 @@ def _connected(distributed: Any, scheduler: Any) -> Iterator[Cluster]:
     with client:
         workers = Workers(client)
         try:
-            client.wait_for_workers(1, timeout=CONNECT_SECONDS)
+            client.wait_for_workers(1, timeout=SCHEDULER_SECONDS)
         except TimeoutError as error:
             raise ClusterError(
                 f"{name} has no worker, expected one within {CONNECT_SECONDS:.0f} s: start workers"

@@ -25,7 +25,7 @@ LARGEST_GROUP: Final = 1_000
 AHEAD: Final = 2
 """Groups of each worker on the cluster: one runs, one waits."""
 
-ATTEMPTS: Final = 5
+UNIT_ATTEMPTS: Final = 5
 """How often a group is sent that is lost with a worker."""
 
 POLL_SECONDS: Final = 0.5
@@ -163,7 +163,7 @@ class _Window(Generic[Work, Outcome]):
             error = future.exception()
             if getattr(error, "reason", "") == "scheduler-connection-lost":
                 raise ClusterError(SCHEDULER_LOST)
-        if group.attempts >= ATTEMPTS:
+        if group.attempts >= UNIT_ATTEMPTS:
             raise ClusterError(
                 f"a group of units was lost with its worker {ATTEMPTS} times: use workers that "
                 f"last, then {REPEAT}"

@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 from sordino.errors import ReleaseError
 from sordino.policy import Policy
 from sordino.release import DrawnFitter
-from sordino.release.drawn.gaussian_mechanism import add_noise, noise_scale
+from sordino.release.drawn.gaussian_mechanism import add_gaussian_noise, noise_scale
 from sordino.release.drawn.prototypes import (
     COUNT,
     EPSILON,
@@ -79,7 +79,7 @@ def test_noise_is_little_more_than_the_exact_least(epsilon: float) -> None:
 @pytest.mark.parametrize("seed", [None, 0])
 def test_noise_has_the_stated_deviation(seed: int | None) -> None:
     random = None if seed is None else np.random.default_rng(seed)
-    noise = add_noise(np.full((2, 1_000), 3.0), 0.5, random) - 3
+    noise = add_gaussian_noise(np.full((2, 1_000), 3.0), 0.5, random) - 3
     assert noise.shape == (2, 1_000)
     assert noise.std() == pytest.approx(0.5, rel=0.1)
     assert abs(noise.mean()) < 0.05

@@ -63,7 +63,7 @@ def _unit_scale(epsilon: float, delta: float) -> float:
     return scale * (1 + _ROUNDING)
 
 
-def add_noise(answer: Matrix, scale: float, random: np.random.Generator | None) -> Matrix:
+def add_gaussian_noise(answer: Matrix, scale: float, random: np.random.Generator | None) -> Matrix:
     """An answer of any shape plus Gaussian noise of standard deviation `scale`.
 
     Without `random`, OpenDP draws the noise from the operating system.

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sordino.errors import ReleaseError
-from sordino.release.drawn.gaussian_mechanism import add_noise, noise_scale
+from sordino.release.drawn.gaussian_mechanism import add_gaussian_noise, noise_scale
 from sordino.types import Codes, Matrix, Vectors
 
 COUNT: Final = 3
@@ -116,7 +116,7 @@ def prototypes(
     scale = reach * mean_noise(epsilon, len(np.unique(speaker)), len(names))
     if not scaled:  # a mean also moves by its denominator
         scale *= 2
-    means = add_noise(means, scale, random)
+    means = add_gaussian_noise(means, scale, random)
     if scaled:
         length = np.linalg.norm(means, axis=1, keepdims=True)
         means = DISTANCE * means / np.maximum(length, np.finfo(np.float64).tiny)
