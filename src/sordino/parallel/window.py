@@ -165,7 +165,7 @@ class _Window(Generic[Work, Outcome]):
                 raise ClusterError(SCHEDULER_LOST)
         if group.attempts >= UNIT_ATTEMPTS:
             raise ClusterError(
-                f"a group of units was lost with its worker {ATTEMPTS} times: use workers that "
+                f"a group of units was lost with its worker {UNIT_ATTEMPTS} times: use workers that "
                 f"last, then {REPEAT}"
             )
         self.cluster.workers.add_failed(future.key)
