@@ -14,10 +14,11 @@ from sqlalchemy.orm import Session
 
 from sordino.device.bundle.bundle import SUFFIX
 from sordino.errors import BundleError
-from sordino.server.access.invitation import first_operator, invite
+from sordino.server.access.invitation import FIRST_LOGIN, first_operator, invite
+from sordino.server.database.account_tables import Account
 from sordino.server.database.tables import BundlePolicy, BundleRow, Purpose, StudyRow
 from sordino.server.errors import Problem
-from sordino.server.registry.bundles import LARGEST_BUNDLE, register_bundle
+from sordino.server.registry.bundles import LARGEST_BUNDLE, parse_bundle, register_bundle
 from sordino.server.registry.devices import create_device
 from sordino.server.registry.studies import create_participant, create_study
 from sordino.server.rights.audit import Action, record
@@ -48,12 +49,10 @@ class FirstStart:
     user: FirstUser | None = None
 
 
-def first_start(store: Store, bundle: Path | None = None) -> FirstStart:
+def first_start(store: Store, bundle: bytes | None = None) -> FirstStart:
     """Prepare a server. A second call makes nothing, but registers a new bundle.
 
-    - `bundle`: the `.sordino` file of a bundle that the first study accepts.
-
-    Raises `BundleError` for a file that is no bundle.
+    - `bundle`: the content of a bundle that the first study accepts, as `read_bundle` checked it.
     """
     operator = first_operator(store)
     user = None if bundle is None else _add_bundle(store, bundle)
@@ -62,9 +61,29 @@ def first_start(store: Store, bundle: Path | None = None) -> FirstStart:
     return FirstStart(operator.token, operator.invitation, user)
 
 
-def _add_bundle(store: Store, path: Path) -> FirstUser | None:
-    """The first user, where the first study is new."""
+def read_bundle(path: Path) -> bytes:
+    """The content of a `.sordino` file. Raises `BundleError` for one that no study can register."""
     content = _content(path)
+    try:
+        parse_bundle(content)
+    except Problem as problem:
+        raise BundleError(f"{path}: {problem.detail}") from problem
+    return content
+
+
+def waits_for_operator(store: Store) -> bool:
+    """Whether the operator of the first start has neither a password nor a provider yet."""
+    with store.reading() as session:
+        statement = select(Account.id).where(
+            Account.login == FIRST_LOGIN,
+            Account.password_hash.is_(None),
+            Account.open_id_subject.is_(None),
+        )
+        return session.scalar(statement) is not None
+
+
+def _add_bundle(store: Store, content: bytes) -> FirstUser | None:
+    """The first user, where the first study is new."""
     with store.transaction() as session:
         study = session.scalar(select(StudyRow).where(StudyRow.name == FIRST_STUDY))
         new = study is None
@@ -74,7 +93,7 @@ def _add_bundle(store: Store, path: Path) -> FirstUser | None:
         except Problem as problem:
             if problem.code == "exists":
                 return None
-            raise BundleError(f"{path}: {problem.detail}") from problem
+            raise
         details = {"bundle": bundle.digest}
         record(session, store.now(), ACTOR, Action.BUNDLE, study_id=study.id, details=details)
         return _add_user(session, store, study, bundle) if new else None

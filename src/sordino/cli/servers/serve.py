@@ -152,12 +152,13 @@ def serve(
         raise StorageError(
             f"{package} is not installed, expected it for a server: {install_step('server')}"
         ) from error
-    from sordino.server.access.invitation import recover_login
-    from sordino.server.first_start import first_start
+    from sordino.server.access.invitation import FIRST_LOGIN, recover_login
+    from sordino.server.first_start import first_start, read_bundle, waits_for_operator
     from sordino.server.http_server import configuration, open_listener, server
     from sordino.server.monitoring.logs import start_logging
     from sordino.server.settings import ServerSettings
 
+    content = None if bundle is None else read_bundle(bundle)  # before anything is made
     path = folder.expanduser()
     _make_folder(path)
     listener, local = open_listener(host, port)
@@ -167,7 +168,15 @@ def serve(
     )
     app = create_app(settings)
     origin = app.state.access.origin
-    _print_start(local, origin, first_start(app.state.store, bundle))
+    start = first_start(app.state.store, content)
+    _print_start(local, origin, start)
+    if start.operator_token is None and not recover and waits_for_operator(app.state.store):
+        typer.secho(
+            f"the account {FIRST_LOGIN} has no password yet: a start with `--recover "
+            f"{FIRST_LOGIN}` prints an address to set one",
+            fg="yellow",
+            err=True,
+        )
     if recover:
         token = recover_login(app.state.store, recover)
         typer.echo(f"shown once, for {recover}:\n  sign-in     {origin}/invitation/{token}")

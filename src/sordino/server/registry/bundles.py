@@ -31,7 +31,7 @@ def register_bundle(session: Session, store: Store, study_id: int, content: byte
 
     Raises `Problem` 422 `bundle` for a file that is no bundle, and 409 `exists` for a second time.
     """
-    file = _parse(content)
+    file = parse_bundle(content)
     name = str(file.card.get("name", ""))[:_LONGEST_NAME]
     bundle = BundleRow(
         study_id=study_id,
@@ -46,8 +46,8 @@ def register_bundle(session: Session, store: Store, study_id: int, content: byte
     return bundle
 
 
-def _parse(content: bytes) -> Bundle:
-    """The content of a bundle; nothing of it is executed."""
+def parse_bundle(content: bytes) -> Bundle:
+    """The content of a bundle; nothing of it is executed. Raises `Problem` 422 `bundle`."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"upload{SUFFIX}"
         path.write_bytes(content)
