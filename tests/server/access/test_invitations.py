@@ -205,6 +205,8 @@ def test_a_new_server_has_one_first_operator(browser, store):
     assert first_operator(store) is None
     headers = {"Authorization": f"Bearer {first.token}"}
     assert browser.get("/v1/account", headers=headers).json()["role"] == "operator"
-    form = {"login": "operator", "password": PASSWORD, "password_again": PASSWORD}
+    assert " readonly" in browser.get(f"/invitation/{first.invitation}").text
+    form = {"login": "chosen", "password": PASSWORD, "password_again": PASSWORD}
     assert browser.post(f"/invitation/{first.invitation}", data=form).status_code == 303
     assert browser.get("/v1/account", headers=headers).status_code == 401
+    assert browser.sign_in("operator").status_code == 303

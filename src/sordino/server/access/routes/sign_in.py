@@ -216,7 +216,9 @@ def send_invitation(
     """Make the account of an invitation, or set a new password, and sign in."""
     now = store.now()
     with store.reading() as session:
-        find_invitation(session, now, token)  # before a costly hash
+        invitation = find_invitation(session, now, token)  # before a costly hash
+        if invitation.account_id is not None:
+            login = session.get_one(Account, invitation.account_id).login
     try:
         if password != password_again:
             raise Problem("invalid", 422, "two different passwords, expected the same twice")
@@ -277,6 +279,7 @@ def _invitation_page(
         study=study.name if study else "",
         role=invitation.role,
         login=account.login if account else login,
+        named=account is not None,
         error=problem.detail if problem else "",
     )
 
