@@ -74,6 +74,8 @@ def test_streams_of_a_clip_are_accepted_as_json(tokens: GatewayTokens) -> None:
     assert np.isfinite(answer.json()["vector"]).all()
 
 
+DIMS: Final = bundle().card["features"]["dims"]
+
 NOTHING: Final = {
     "silence": (WAV, recording()[:44] + bytes(32000)),
     "no sound": (WAV, b"RIFF" + bytes(100)),
@@ -81,17 +83,7 @@ NOTHING: Final = {
     "empty": (WAV, b""),
     "cut short": (WAV, recording()[:5000]),
     "too short": (WAV, recording(seconds=0.01)),
-    "other dims": (JSON, b'{"features": [1.0, 2.0]}'),
-    "no JSON": (JSON, b"{"),
-    "deep JSON": (JSON, b'{"features": ' + b"[" * 5000 + b"]" * 5000 + b"}"),
-    "text": (JSON, b'{"features": ["1.0"]}'),
-    "true": (JSON, b'{"features": [true]}'),
-    "huge": (JSON, b'{"features": [1e300]}'),
-    "huge integer": (JSON, b'{"features": [' + b"9" * 4000 + b"]}"),
-    "another name": (JSON, b'{"samples": [1.0]}'),
-    "a list": (JSON, b"[1.0]"),
-    "null": (JSON, b'{"streams": null}'),
-    "no streams": (JSON, b'{"streams": {"audio": [[1.0]]}}'),
+    "huge": (JSON, json.dumps({"features": [1e300] * DIMS}).encode()),
 }
 
 
@@ -105,6 +97,32 @@ def test_nothing_has_one_answer(
     )
     assert (answer.status_code, answer.content) == (204, b"")
     assert dict(answer.headers) == {"cache-control": "no-store"}
+
+
+MALFORMED: Final = {
+    "other dims": b'{"features": [1.0, 2.0]}',
+    "no JSON": b"{",
+    "deep JSON": b'{"features": ' + b"[" * 5000 + b"]" * 5000 + b"}",
+    "text": json.dumps({"features": ["1.0"] * DIMS}).encode(),
+    "true": json.dumps({"features": [True] * DIMS}).encode(),
+    "huge integers": json.dumps({"features": [10**200] * DIMS}).encode(),
+    "another name": json.dumps({"samples": [1.0] * DIMS}).encode(),
+    "a list": b"[1.0]",
+    "null": b'{"streams": null}',
+    "streams": b'{"streams": {"audio": [[1.0]]}}',
+}
+
+
+@pytest.mark.parametrize("content", MALFORMED.values(), ids=MALFORMED)
+def test_features_of_another_form_are_refused(
+    content: bytes, gateway: Gateway, tokens: GatewayTokens
+) -> None:
+    answer = run(
+        lambda device: device.post("/v1/utterance", content=content, headers=JSON),
+        client(gateway, tokens),
+    )
+    assert (answer.status_code, answer.json()["type"]) == (422, "urn:sordino:invalid")
+    assert f"expected {DIMS} numbers" in answer.json()["title"]
 
 
 def test_a_spent_budget_looks_like_silence(tmp_path: Path, tokens: GatewayTokens) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
@@ -27,7 +28,8 @@ def test_the_bytes_of_a_request_are_overwritten(gateway: Gateway) -> None:
         lambda content: gateway.push(stream, "kitchen", content),
     ):
         content = io.BytesIO(recording())
-        act(content)
+        with suppress(ReleaseError):  # a recording is no features
+            act(content)
         assert set(content.getvalue()) == {0}
 
 

@@ -83,7 +83,10 @@ class _Endpoints:
         kind = _kind(request)
         if kind == "application/json":
             content = await self._body(request, LARGEST_FEATURES)
-            return _one(await self._compute(self._gateway.features, content))
+            try:
+                return _one(await self._compute(self._gateway.features, content))
+            except ReleaseError as error:
+                raise _RefusedError(422, "invalid", str(error)) from error
         if kind not in STARTS or not self._gateway.takes_sound:
             sound = ", ".join(STARTS) if self._gateway.takes_sound else "no sound"
             raise _RefusedError(415, "media-type", f"expected application/json, {sound}")

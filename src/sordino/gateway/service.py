@@ -133,13 +133,16 @@ class Gateway:
     def features(self, content: io.BytesIO) -> Vectors | None:
         """The vector of the features of one utterance, as JSON `{"features": [...]}`, or of its
         streams as `{"streams": {"audio": [[...], ...]}}`; None where nothing is released.
+
+        Raises `ReleaseError` for other content than numbers of the widths of the bundle.
         """
         arrays = list[NDArray[np.float32]]()
         try:
-            parsed = parse_json(content.getvalue())
-            released = self._runtime.release(self._inputs(parsed, arrays))
-        except Exception:  # any failure withholds
-            return None
+            inputs = self._inputs(content, arrays)
+            try:
+                released = self._runtime.release(inputs)
+            except Exception:  # any failure withholds
+                return None
         finally:
             _overwrite(content)
             for array in arrays:
@@ -250,19 +253,31 @@ class Gateway:
                 del self._streams[identity]
                 entry.thread.shutdown(wait=False)
 
-    def _inputs(self, parsed: Any, arrays: list[NDArray[np.float32]]) -> Any:
+    def _inputs(self, content: io.BytesIO, arrays: list[NDArray[np.float32]]) -> Any:
         """The argument of `Runtime.release`; its arrays are listed in `arrays`, to be overwritten.
-        Raises for any other content.
+        Raises `ReleaseError` for any other content.
         """
-        if not isinstance(parsed, dict) or len(parsed) != 1:
-            raise ValueError("not one input")
-        if "features" in parsed:
-            arrays.append(_numbers(parsed["features"], 1))
-            return arrays[0][None]
-        clip = dict[str, NDArray[np.float32]]()
-        for name, values in parsed["streams"].items():
-            arrays.append(_numbers(values, 2))
-            clip[name] = arrays[-1]
+        card = self._runtime.bundle.card["features"]
+        name, widths = ("streams", card["streams"]) if "streams" in card else ("features", None)
+        try:
+            parsed = parse_json(content.getvalue())
+            if set(parsed) != {name}:
+                raise ValueError("other names")
+            if widths is None:
+                arrays.append(_numbers(parsed[name], (card["dims"],)))
+                return arrays[0][None]
+            clip = dict[str, NDArray[np.float32]]()
+            for stream, width in widths.items():
+                arrays.append(_numbers(parsed[name][stream], (None, width)))
+                clip[stream] = arrays[-1]
+            if set(parsed[name]) != set(widths):
+                raise ValueError("other streams")
+        except Exception:
+            shape = f"{card['dims']} numbers" if widths is None else f"numbers (steps, {widths})"
+            raise ReleaseError(
+                f'other content than {{"{name}": ...}}, expected {shape}: extract what the bundle '
+                "was fitted on"
+            ) from None  # the first error may show content
         return [clip]
 
     def _all_released(self, results: Sequence[Result]) -> list[Vectors]:
@@ -286,11 +301,16 @@ def _takes_sound(runtime: Runtime) -> bool:
         return False
 
 
-def _numbers(values: Any, dimensions: int) -> NDArray[np.float32]:
-    """Numbers of JSON as an array. Raises `ValueError` for any other content."""
+def _numbers(values: Any, shape: tuple[int | None, ...]) -> NDArray[np.float32]:
+    """Numbers of JSON as an array of this shape; None is any length. Raises `ValueError` for any
+    other content.
+    """
     array = np.array(values)
-    if array.ndim != dimensions or array.dtype.kind not in "iuf":
-        raise ValueError("other content than numbers")
+    fits = len(array.shape) == len(shape) and all(
+        length == (expected or length) for length, expected in zip(array.shape, shape, strict=True)
+    )
+    if not fits or not array.size or array.dtype.kind not in "iuf":
+        raise ValueError("other content than numbers of this shape")
     with np.errstate(over="ignore"):  # too large a number becomes infinite, and is withheld
         return array.astype(np.float32)
 

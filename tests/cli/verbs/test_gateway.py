@@ -22,7 +22,9 @@ def test_a_token_is_printed_once_and_can_be_removed(
 ) -> None:
     devices = ("--devices", tmp_path / "tokens.json")
     assert run("gateway", "keys", "kitchen", *devices) == 0
-    token = capsys.readouterr().out.strip()
+    out, err = capsys.readouterr()
+    token = out.strip()
+    assert err == "shown once: give it to kitchen now\n"
     assert GatewayTokens(tmp_path / "tokens.json").device_of(f"Bearer {token}") == "kitchen"
     assert run("gateway", "keys", *devices, "--json", "-") == 0
     assert json.loads(capsys.readouterr().out) == {"devices": ["kitchen"]}

@@ -113,7 +113,7 @@ def run(
     Sound or features come in, released vectors leave. Nothing is stored or logged, core dumps are
     off, and an utterance without a vector has one answer, whatever the reason. The devices share
     the daily budget and the key of random draws. `sordino gateway keys NAME` makes the token of a
-    device.
+    device. The word `run` may be left out.
 
     With --send, each vector is also queued on the disk and sent to a server.
 
@@ -179,6 +179,8 @@ def keys(
         write_json(json, result, 0o600)
     if json != "-":
         print(printable(line) if name is not None else line)
+        if "token" in result:
+            typer.echo(f"shown once: give it to {printable(result['device'])} now", err=True)
 
 
 def _tokens(path: Path | None) -> GatewayTokens:
