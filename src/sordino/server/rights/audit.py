@@ -111,20 +111,24 @@ def verify(session: Session, known: Head | None = None) -> Head:
 
     - `known`: an earlier end, of a receipt: the log must contain it, so a shortened one is noticed.
 
-    Raises `StorageError` with the number of the first entry that was changed or is missing.
+    Raises `StorageError` with the number of the first entry that was changed or is missing. Where a
+    restoration may be the cause, the message says so.
     """
-    digest, number = START, 0
+    digest, number, forked = START, 0, False
+    restored: int | None = None
     statement = select(AuditEvent).order_by(AuditEvent.number)
     with session.scalars(statement.execution_options(yield_per=_PART)) as events:
         for event in events:
             number += 1
             digest = _digest(digest, event)
-            forked = known is not None and known.number == number and known.digest != digest
-            if event.number != number or event.digest != digest or forked:
+            if event.number != number or event.digest != digest:
                 raise _broken(number)
+            if known is not None and known.number == number:
+                forked = known.digest != digest
+            restored = number if event.action == Action.RESTORE else restored
             session.expunge(event)
-    if known and known.number > number:
-        raise _broken(number + 1)
+    if known and (forked or known.number > number):
+        raise _other_end(known.number, restored)
     return Head(number, digest)
 
 
@@ -132,6 +136,22 @@ def _broken(number: int) -> StorageError:
     return StorageError(
         f"entry {number} of the audit log was changed or is missing, expected an unbroken chain: "
         "compare with a backup, and treat it as an incident"
+    )
+
+
+def _other_end(number: int, restored: int | None) -> StorageError:
+    """An unbroken log that does not hold the end of a receipt; `restored` is its last entry of a
+    restoration.
+    """
+    cause = (
+        "compare with a backup, and treat it as an incident"
+        if restored is None
+        else f"entry {restored} records a restoration, which explains it if the receipt is older "
+        "than that entry; treat it as an incident otherwise"
+    )
+    return StorageError(
+        f"entry {number} of the audit log is missing or another than the receipt names, expected "
+        f"the same: {cause}"
     )
 
 
