@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from sordino import cli
+from sordino.errors import StorageError
 from sordino.server.access.context import Access
+from sordino.server.folder_lock import lock_folder
 from sordino.server.rights.deletion import delete_user
+from sordino.server.settings import DATABASE_FILE
 from tests.server.conftest import Scene
 
 
@@ -32,6 +35,7 @@ def test_deletion_survives_backup_and_restoration(
     place = ("--folder", folder)
     copy, receipt = tmp_path / "copy", tmp_path / "receipt.json"
     assert run("backup", copy, *place) == 0
+    assert "studies 1, users " in capsys.readouterr().out
     assert run("backup", tmp_path / "keys", "--of-keys", *place) == 0
     content = delete_user(
         scene.store, Access(scene.store.settings).key, scene.participant.id, "test"
@@ -44,7 +48,28 @@ def test_deletion_survives_backup_and_restoration(
     assert "1 users deleted again" in capsys.readouterr().out
     # the restored log is an earlier one: the receipt says that entries are missing
     assert run("verify", "--receipt", receipt, *place) == 2
-    assert "audit log" in capsys.readouterr().err
+    assert "records a restoration" in capsys.readouterr().err
+
+
+def test_restoration_is_refused_beside_a_server(
+    scene: Scene, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, copy = scene.store.settings.folder, tmp_path / "copy"
+    assert run("backup", copy, "--folder", folder) == 0
+    with lock_folder(folder), lock_folder(folder):  # two servers
+        assert run("restore", copy, "--folder", folder) == 2
+    assert "a server runs" in capsys.readouterr().err
+    with lock_folder(folder, alone=True), pytest.raises(StorageError, match="a restoration runs"):
+        lock_folder(folder).__enter__()
+
+
+def test_a_database_of_no_server_is_not_copied(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / DATABASE_FILE).touch()
+    assert run("backup", tmp_path / "copy", "--folder", tmp_path) == 2
+    assert "no database of a server" in capsys.readouterr().err
+    assert not (tmp_path / "copy").exists()
 
 
 def test_what_is_no_server_or_receipt_is_refused(

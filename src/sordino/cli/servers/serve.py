@@ -154,6 +154,7 @@ def serve(
         ) from error
     from sordino.server.access.invitation import FIRST_LOGIN, recover_login
     from sordino.server.first_start import first_start, read_bundle, waits_for_operator
+    from sordino.server.folder_lock import lock_folder
     from sordino.server.http_server import configuration, open_listener, server
     from sordino.server.monitoring.logs import start_logging
     from sordino.server.settings import ServerSettings
@@ -166,22 +167,22 @@ def serve(
     settings = ServerSettings(
         path, database, keys, address or local, traces=traces, open_id=open_id
     )
-    app = create_app(settings)
-    origin = app.state.access.origin
-    start = first_start(app.state.store, content)
-    _print_start(local, origin, start)
-    if start.operator_token is None and not recover and waits_for_operator(app.state.store):
-        typer.secho(
-            f"the account {FIRST_LOGIN} has no password yet: a start with `--recover "
-            f"{FIRST_LOGIN}` prints an address to set one",
-            fg="yellow",
-            err=True,
-        )
-    if recover:
-        token = recover_login(app.state.store, recover)
-        typer.echo(f"shown once, for {recover}:\n  sign-in     {origin}/invitation/{token}")
-    start_logging()
-    with listener:
+    with listener, lock_folder(path):
+        app = create_app(settings)
+        origin = app.state.access.origin
+        start = first_start(app.state.store, content)
+        _print_start(local, origin, start)
+        if start.operator_token is None and not recover and waits_for_operator(app.state.store):
+            typer.secho(
+                f"the account {FIRST_LOGIN} has no password yet: a start with `--recover "
+                f"{FIRST_LOGIN}` prints an address to set one",
+                fg="yellow",
+                err=True,
+            )
+        if recover:
+            token = recover_login(app.state.store, recover)
+            typer.echo(f"shown once, for {recover}:\n  sign-in     {origin}/invitation/{token}")
+        start_logging()
         server(configuration(app, proxy)).run(sockets=[listener])
 
 

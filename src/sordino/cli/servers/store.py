@@ -62,8 +62,13 @@ def backup(
     settings = _settings(folder, database, keys)
     from sordino.server.rights.backup import copy_database, copy_keys
 
-    (copy_keys if of_keys else copy_database)(settings, path)
-    print(f"{path}: a copy of the {'keys' if of_keys else 'database'}")
+    if of_keys:
+        copy_keys(settings, path)
+        print(f"{path}: a copy of the keys in {settings.folder}")
+        return
+    content = copy_database(settings, path)
+    print(f"{path}: a copy of the database in {settings.folder}")
+    print(f"studies {content.studies}, users {content.users}, releases {content.releases}")
 
 
 @app.command("restore")
@@ -75,7 +80,8 @@ def restore(
 ) -> None:
     """Put a copy of the database in place, and delete again the users that were deleted since.
 
-    Stop the server before. A PostgreSQL database is restored with pg_restore.
+    Stop the server before; beside one that runs it is refused. A PostgreSQL database is restored
+    with pg_restore.
 
     Example:
       sordino store restore old.sqlite3 --folder server

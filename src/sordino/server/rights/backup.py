@@ -10,26 +10,45 @@ import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 from sordino.errors import StorageError
 from sordino.server.access.server_key import load_server_key
 from sordino.server.database.migration import upgrade
+from sordino.server.folder_lock import lock_folder
 from sordino.server.rights import audit
 from sordino.server.rights.deletion import RESTORE, Reconciliation, reconcile
 from sordino.server.settings import DATABASE_FILE, KEYS_FILE, ServerSettings
 from sordino.server.store import Store
 
+
+class Content(NamedTuple):
+    """What a copy of the database holds."""
+
+    studies: int
+    users: int
+    releases: int
+
+
 _FORMAT = b"SQLite format 3\x00"
 
 
-def copy_database(settings: ServerSettings, target: Path) -> None:
+def copy_database(settings: ServerSettings, target: Path) -> Content:
     """Copy the SQLite database to a new file, also while the server runs.
 
-    Raises `StorageError` for PostgreSQL, and for a file that exists.
+    Raises `StorageError` for PostgreSQL, for a file that exists, and for a database of no server.
     """
     if settings.database:
         raise _not_sqlite("pg_dump --format=custom --file=FILE URL")
     _copy(settings.folder / DATABASE_FILE, target)
+    try:
+        return _content(target)
+    except sqlite3.Error as error:
+        target.unlink()
+        raise StorageError(
+            f"{settings.folder / DATABASE_FILE}: no database of a server, expected one: check "
+            "--folder"
+        ) from error
 
 
 def copy_keys(settings: ServerSettings, target: Path) -> None:
@@ -45,11 +64,17 @@ def restore_database(settings: ServerSettings, source: Path) -> Reconciliation:
     """Put a copy of the database in place while the server is stopped, bring it up to date, and
     delete again the users that were deleted since.
 
-    Raises `StorageError` for PostgreSQL, and for a file that is no intact SQLite database.
+    Raises `StorageError` for PostgreSQL, for a file that is no intact SQLite database, and while a
+    server runs in the folder.
     """
     if settings.database:
         raise _not_sqlite("pg_restore --dbname=URL FILE, then start the server")
     _check(source)
+    with lock_folder(settings.folder, alone=True):
+        return _restore(settings, source)
+
+
+def _restore(settings: ServerSettings, source: Path) -> Reconciliation:
     database = settings.folder / DATABASE_FILE
     with closing(sqlite3.connect(source)) as copy, closing(sqlite3.connect(database)) as target:
         copy.backup(target)
@@ -80,6 +105,13 @@ def _copy(source: Path, target: Path) -> None:
     with closing(sqlite3.connect(source)) as database, closing(sqlite3.connect(target)) as copy:
         database.backup(copy)
         copy.execute("PRAGMA journal_mode=DELETE")
+
+
+def _content(copy: Path) -> Content:
+    tables = ("study", "participant", '"release"')
+    with closing(sqlite3.connect(copy)) as database:
+        counts = (database.execute(f"SELECT count(*) FROM {name}") for name in tables)
+        return Content(*(count.fetchone()[0] for count in counts))
 
 
 def _check(source: Path) -> None:
