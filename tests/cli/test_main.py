@@ -232,8 +232,17 @@ def test_only_a_verb_with_stored_parts_resumes(
     assert ("which starts from the beginning" in error) != resumes
 
 
-def test_resuming_verbs_exist() -> None:
-    assert set(cli.RESUMING) < set(cli.VERBS)
+def test_a_server_that_stops_asks_for_no_repetition(
+    capsys: Captured, offer: Offer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offer(stop)
+    monkeypatch.setattr(cli, "SERVING", ("trial",))
+    assert status("trial") == 130
+    assert capsys.readouterr().err == "interrupted: stopped, and what was stored stays\n"
+
+
+def test_resuming_and_serving_verbs_exist() -> None:
+    assert set(cli.RESUMING) | set(cli.SERVING) < set(cli.VERBS)
 
 
 @pytest.mark.parametrize("code", [0, 1])

@@ -72,6 +72,9 @@ USERS: Final = {
 RESUMING: Final = ("demo", "extract", "reproduce", "compare", "study", "audit", "fit")
 """The verbs that store finished parts: units, audits or features. A repeated command reads them."""
 
+SERVING: Final = ("serve", "gateway")
+"""Verbs that run until they are interrupted."""
+
 RENAMED: Final = {"carry": "study cross-corpus", "personalise": "study personalisation"}
 """Verbs of earlier versions, and their names today."""
 
@@ -251,6 +254,11 @@ def _print_termination() -> None:
 
 def _print_ending(event: str, arguments: Sequence[str]) -> None:
     """Print that a command did not finish, and whether it resumes when it is repeated."""
-    resumes = _verb_of(arguments) in RESUMING
-    repeated = "reuses the parts that it stored" if resumes else "starts from the beginning"
+    verb = _verb_of(arguments)
+    if verb in SERVING:
+        _print_error(f"{event}: stopped, and what was stored stays")
+        return
+    repeated = (
+        "reuses the parts that it stored" if verb in RESUMING else "starts from the beginning"
+    )
     _print_error(f"{event}: run the same command again, which {repeated}")
