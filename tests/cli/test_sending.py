@@ -139,3 +139,11 @@ def test_a_token_that_others_may_read_is_refused(
     (device / "token").chmod(0o644)
     assert run("release", "--send", receiver.url) == 2
     assert "other users may read the token" in capsys.readouterr().err
+
+
+def test_an_absent_token_names_the_next_step(
+    device: Path, receiver: Receiver, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (device / "token").unlink()
+    assert run("release", "--send", receiver.url) == 2
+    assert "put it into the variable SORDINO_DEVICE_TOKEN" in capsys.readouterr().err

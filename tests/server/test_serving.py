@@ -62,7 +62,7 @@ def start(folder: Path, lines: int) -> tuple[Process, httpx.Client]:
 
 @pytest.mark.slow
 def test_the_first_start_prints_tokens_once(tmp_path: Path) -> None:
-    server, client = start(tmp_path, lines=7)
+    server, client = start(tmp_path, lines=10)
     batch = {
         "format": 1,
         "bundle": digest(bundle_file()),
@@ -73,6 +73,7 @@ def test_the_first_start_prints_tokens_once(tmp_path: Path) -> None:
     device = {"Authorization": f"Bearer {server.secret('device')}"}
     answer = client.post("/v1/releases", json=batch, headers=device | {"Idempotency-Key": "0" * 32})
     assert (answer.status_code, answer.json()) == (201, {"stored": 20, "last_number": 20})
+    assert server.lines[8].strip() == f"export SORDINO_DEVICE_TOKEN={server.secret('device')}"
     operator = {"Authorization": f"Bearer {server.secret('token')}"}
     studies = client.get("/v1/studies", headers=operator).json()
     assert [study["name"] for study in studies] == ["first"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from sordino.cli.devices.state import today
-from sordino.errors import ReleaseError
+from sordino.errors import ReleaseError, StorageError
 
 if TYPE_CHECKING:
     from sordino.device import Bundle, Sender, SenderToken
@@ -99,7 +99,14 @@ class SendingOptions:
 
         if self.token_file is None and (text := os.environ.get(TOKEN_VARIABLE)):
             return token.SenderToken(text, TOKEN_VARIABLE)
-        return token.read(self.token_file or state.expanduser() / "token")
+        path = self.token_file or state.expanduser() / "token"
+        if not path.exists():
+            raise StorageError(
+                f"{path}: no token of this device, expected the one that the server printed or its "
+                f"operator made: put it into the variable {TOKEN_VARIABLE}, into this file (mode "
+                "600), or pass --token-file"
+            )
+        return token.read(path)
 
 
 def in_background(sender: Sender | None) -> AbstractContextManager[object]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from sordino.cli.devices.sending import TOKEN_VARIABLE
 from sordino.cli.options import HostOption, PortOption
 from sordino.errors import SordinoError, StorageError, install_step
+from sordino.progress import printable
 
 if TYPE_CHECKING:
     from sordino.server.first_start import FirstStart
@@ -171,7 +174,7 @@ def serve(
         app = create_app(settings)
         origin = app.state.access.origin
         start = first_start(app.state.store, content)
-        _print_start(local, origin, start)
+        _print_start(local, origin, start, bundle)
         if start.operator_token is None and not recover and waits_for_operator(app.state.store):
             typer.secho(
                 f"the account {FIRST_LOGIN} has no password yet: a start with `--recover "
@@ -215,7 +218,7 @@ def _provider(issuer: str, client: str, secret: Path | None) -> OpenIdProvider |
     return OpenIdProvider(issuer, client, text)
 
 
-def _print_start(local: str, address: str, start: FirstStart) -> None:
+def _print_start(local: str, address: str, start: FirstStart, bundle: Path | None) -> None:
     """Print the address and the secrets of a first start, which are stored nowhere."""
     lines = [f"sordino serves on {local}: Ctrl-C ends"]
     if start.operator_token:
@@ -225,10 +228,14 @@ def _print_start(local: str, address: str, start: FirstStart) -> None:
             f"  sign-in     {address}/invitation/{start.operator_invitation}",
         ]
     if start.user:
+        name = printable(shlex.quote(str(bundle)))
         lines += [
             "shown once, for the first user:",
             f"  device      {start.user.device_token}",
             f"  sign-in     {address}/invitation/{start.user.invitation}",
+            "on the device of this user:",
+            f"  export {TOKEN_VARIABLE}={start.user.device_token}",
+            f"  sordino release {name} FILE.wav --send {address}",
         ]
     for line in lines:
         typer.echo(line)
