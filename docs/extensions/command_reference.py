@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 from contextlib import redirect_stdout, suppress
-from importlib import import_module
 from pathlib import Path
 
 import typer
@@ -25,7 +24,7 @@ def _verbs() -> list[list[str]]:
     verbs = []
     for verb in sorted(cli.VERBS):
         verbs.append([verb])
-        module = import_module(f"sordino.cli.verbs.{verb}")
+        module = cli.verb_module(verb)
         if hasattr(module, "app"):
             verbs += [[verb, below] for below in typer.main.get_group(module.app).commands]
     return verbs

@@ -17,6 +17,7 @@ _ROOMS = (
     "device",
     "export",
     "features",
+    "gateway",
     "metrics",
     "nn",
     "onnx",

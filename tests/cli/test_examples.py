@@ -42,11 +42,14 @@ from tests.study import synthetic_study
 
 pytestmark = pytest.mark.slow
 
+ENDLESS: Final = ("gateway run", "serve")
+"""Verbs that run until Ctrl-C; their own tests start and end them."""
+
 EXAMPLES: Final = [
     (name, line)
     for name, command in commands().items()
-    if name != "serve"  # it ends with Ctrl-C: tests/server/test_serving.py
     for line in examples(command)
+    if name not in ENDLESS
 ]
 SLOW: Final = ("audit", "demo", "reproduce", "compare", "study", "fit", "bench", "words")
 """Verbs that fit models or measure time."""

@@ -10,13 +10,12 @@ from __future__ import annotations
 import re
 import runpy
 import shlex
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 import typer
 
-from sordino.cli import VERBS
+from sordino.cli import VERBS, verb_module
 
 pytestmark = pytest.mark.slow
 
@@ -45,9 +44,10 @@ def commands(page: Path) -> list[str]:
 def options_of(words: list[str]) -> set[str]:
     """The options of the verb that the words call. Raises `AssertionError` for an unknown verb."""
     assert words[0] in VERBS, f"sordino {words[0]}: unknown verb"
-    module = import_module(f"sordino.cli.verbs.{words[0]}")
+    module = verb_module(words[0])
     if hasattr(module, "app"):
-        command = typer.main.get_group(module.app).commands[words[1]]
+        verbs = typer.main.get_group(module.app).commands
+        command = verbs.get(words[1]) or verbs["run"]  # `gateway BUNDLE` is `gateway run`
     else:
         application = typer.Typer(add_completion=False)
         application.command()(getattr(module, words[0]))

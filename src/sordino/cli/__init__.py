@@ -9,6 +9,7 @@ import re
 import sys
 import traceback
 from collections.abc import Sequence
+from types import ModuleType
 from typing import Annotated, Final
 
 import typer
@@ -22,7 +23,7 @@ from sordino.errors import StorageError
 from sordino.progress import printable, printable_warnings
 from sordino.workers import exclude_working_folder
 
-__all__ = ["USERS", "VERBS", "main"]
+__all__ = ["USERS", "VERBS", "main", "verb_module"]
 
 CANNOT_RUN: Final = 2
 INTERRUPTED: Final = 130
@@ -48,19 +49,23 @@ VERBS: Final = {
     "bundle": "Show, sign and verify a bundle.",
     "release": "Release vectors of recordings or of a stream.",
     "budget": "Show or reset the daily count of released vectors.",
+    "gateway": "Run a bundle for devices of a user that cannot run it.",
     "bench": "Measure the speed and size of a bundle.",
     "serve": "Store released vectors of many users on a server.",
     "store": "Back up, restore and check the database of a server.",
 }
-"""Every verb and its line in `sordino --help`. The verb is in `sordino/cli/verbs/VERB.py`: a
-function with its name, or a typer application `app` if it has verbs of its own.
+"""Every verb and its line in `sordino --help`. `verb_module` imports it: a function
+with its name, or a typer application `app` if it has verbs of its own.
 """
+
+SERVERS: Final = ("gateway", "serve", "store")
+"""The verbs in `sordino/cli/servers/`; all others are in `sordino/cli/verbs/`."""
 
 USERS: Final = {
     "Researcher": ("demo", "corpus", "extract", "words", "reproduce", "compare", "study"),
     "Auditor": ("audit",),
     "Builder": ("policy", "fit", "bundle"),
-    "Operator": ("release", "budget", "bench", "serve", "store"),
+    "Operator": ("release", "budget", "gateway", "bench", "serve", "store"),
 }
 """The verbs by user, as `sordino --help` groups them."""
 
@@ -187,9 +192,15 @@ def _user_of(verb: str) -> str | None:
     return next((user for user, verbs in USERS.items() if verb in verbs), None)
 
 
+def verb_module(name: str) -> ModuleType:
+    """The module of one verb, `FOLDER/VERB.py`."""
+    folder = "servers" if name in SERVERS else "verbs"
+    return importlib.import_module(f"sordino.cli.{folder}.{name}")
+
+
 def register(app: typer.Typer, name: str) -> None:
     """Import one verb. The others are a line of help, which needs no import."""
-    module = importlib.import_module(f"sordino.cli.verbs.{name}")
+    module = verb_module(name)
     if hasattr(module, "app"):
         app.add_typer(module.app, name=name, no_args_is_help=False)
         commands = module.app.registered_commands

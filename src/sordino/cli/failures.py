@@ -15,7 +15,7 @@ __all__ = ["line"]
 DIFFERS: Final = 1
 """The exit status of a check that differs."""
 
-EXTRAS: Final = {"onnxruntime": "device"}
+EXTRAS: Final = {"onnxruntime": "device", "fastapi": "server", "uvicorn": "server"}
 """The extra that installs a package; all others are in `lab`."""
 
 LIKENESS: Final = 0.7

@@ -88,6 +88,12 @@ CacheOption = Annotated[
 BundleArgument = Annotated[
     Path, typer.Argument(metavar="BUNDLE", help="A folder, or a file that ends in .sordino.")
 ]
+HostOption = Annotated[
+    str, typer.Option("--host", metavar="ADDRESS", help="Address; beyond 127.0.0.1 it needs TLS.")
+]
+PortOption = Annotated[
+    int, typer.Option("--port", min=0, max=65535, help="Port; 0 chooses a free one.")
+]
 PolicyNameOption = Annotated[
     str | None,
     typer.Option(

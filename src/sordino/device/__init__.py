@@ -16,6 +16,8 @@ from sordino.device.runtime import Runtime
 if TYPE_CHECKING:
     from sordino.device.budget import DailyBudget
     from sordino.device.channel import Channel
+    from sordino.device.sending.sender import Delivery, Sender
+    from sordino.device.sending.token import SenderToken
     from sordino.device.sound.segment import Segmentation, Segmenter, Utterance
     from sordino.device.sound.stream import Stream
     from sordino.device.trust.floor import Floor
@@ -24,6 +26,7 @@ __all__ = [
     "Bundle",
     "Channel",
     "DailyBudget",
+    "Delivery",
     "Floor",
     "PolicyEntry",
     "Reason",
@@ -32,6 +35,8 @@ __all__ = [
     "Runtime",
     "Segmentation",
     "Segmenter",
+    "Sender",
+    "SenderToken",
     "Stream",
     "Utterance",
     "Withheld",
@@ -42,9 +47,12 @@ __all__ = [
 _MODULES: Final = {
     "Channel": "channel",
     "DailyBudget": "budget",
+    "Delivery": "sending.sender",
+    "SenderToken": "sending.token",
     "Floor": "trust.floor",
     "Segmentation": "sound.segment",
     "Segmenter": "sound.segment",
+    "Sender": "sending.sender",
     "Stream": "sound.stream",
     "Utterance": "sound.segment",
 }

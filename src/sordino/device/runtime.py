@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import math
 import os
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sordino import keyed_random
-from sordino.device.bundle.bundle import Bundle, PolicyEntry, read
+from sordino.device.bundle.bundle import Bundle, read
 from sordino.device.bundle.test_vectors import check_test_vectors
 from sordino.device.extractors import extractor
 from sordino.device.result import NotCentredError, Reason, Released, Result, Withheld
@@ -90,7 +91,7 @@ class Runtime:
         trusts = None if trusted is None else _trust(trusted)
         self.signature: Signature | None = trusts.verify(self.bundle) if trusts else None
         """The verified signature of the bundle; None if none was required."""
-        self._entry = _select(self.bundle, policy)
+        self._entry = self.bundle.entry(policy)
         if floor is not None:
             floor.check(self._entry)
         if key is not None and not 0 <= key < 2**keyed_random.KEY_BITS:
@@ -143,6 +144,17 @@ class Runtime:
     def sampling_rate(self) -> int:
         """Sampling rate of the samples of `utterance`, in Hz."""
         return self.extractor.sampling_rate
+
+    def centred(self, channel: Channel) -> Runtime:
+        """The same runtime for another source, centred on its mean; they share models and budget.
+
+        Raises `ReleaseError` as the constructor does for a channel.
+        """
+        twin = copy.copy(self)
+        twin.__dict__.pop("_stream", None)
+        twin._serving = copy.copy(self._serving)
+        twin._serving.centre_by(channel)
+        return twin
 
     def release(self, features: NDArray[np.floating] | Sequence[Clip]) -> NDArray[np.float32]:
         """The released vectors of features `(n, dims)`, `(n, k)`.
@@ -238,16 +250,6 @@ def _trust(trusted: TrustLike) -> Trust:
     from sordino.device.trust.signature import trust
 
     return trust(trusted)
-
-
-def _select(bundle: Bundle, policy: str | None) -> PolicyEntry:
-    names = ", ".join(bundle.policies)
-    if policy is None and len(bundle.policies) > 1:
-        raise BundleError(f"policies {names}, expected the name of one of them: choose one")
-    name = next(iter(bundle.policies)) if policy is None else policy
-    if name not in bundle.policies:
-        raise BundleError(f"policy {name!r}, expected one of {names}: choose one of the bundle's")
-    return bundle.policies[name]
 
 
 def _unfit(samples: NDArray[np.floating], sampling_rate: int, expected: int) -> Reason | None:

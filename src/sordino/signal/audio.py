@@ -48,7 +48,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,12 +126,27 @@ def read(
     ((16000,), (8000,))
     """
     with decoding.open_sound(path) as sound:
-        _check_promise(sound.header, path)
-        length = sound.header.seconds
-        if length is not None and (start >= length or end > length) and sound.continues():
-            sound.ignore_length()
-        cut = cut_of(sound.header, path, start, end)
-        count, bad, samples = _decoded(sound.blocks(cut.first, cut.stop), cut, sampling_rate)
+        return _samples(sound, path, start, end, sampling_rate)
+
+
+def read_stream(stream: BinaryIO, size: int, sampling_rate: int) -> NDArray[np.float32]:
+    """The samples of a recording of `size` bytes in memory, as `read` returns them. The stream can
+    seek; no file is read or written. Raises `AudioError` as `read` does.
+    """
+    sound = decoding.Sound(Path("sound in memory"), stream, size)
+    return _samples(sound, "sound in memory", 0.0, math.nan, sampling_rate)
+
+
+def _samples(
+    sound: decoding.Sound, path: str | Path, start: float, end: float, sampling_rate: int
+) -> NDArray[np.float32]:
+    """The samples of an open sound; `read` explains the arguments."""
+    _check_promise(sound.header, path)
+    length = sound.header.seconds
+    if length is not None and (start >= length or end > length) and sound.continues():
+        sound.ignore_length()
+    cut = cut_of(sound.header, path, start, end)
+    count, bad, samples = _decoded(sound.blocks(cut.first, cut.stop), cut, sampling_rate)
     _check_count(cut, count)
     if bad:
         raise AudioError(

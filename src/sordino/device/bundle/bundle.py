@@ -127,6 +127,18 @@ class Bundle:
                 f"{name}: not an array file, expected one: write the bundle again"
             ) from error
 
+    def entry(self, policy: str | None = None) -> PolicyEntry:
+        """The policy of a name; None is the only one. Raises `BundleError` for any other name."""
+        names = ", ".join(self.policies)
+        if policy is None and len(self.policies) > 1:
+            raise BundleError(f"policies {names}, expected the name of one of them: choose one")
+        name = next(iter(self.policies)) if policy is None else policy
+        if name not in self.policies:
+            raise BundleError(
+                f"policy {name!r}, expected one of {names}: choose one of the bundle's"
+            )
+        return self.policies[name]
+
     def release_digest(self, name: str) -> str:
         """The SHA-256 of the release of a policy: of its policy, its draw and the content of its
         files. Names of files and of the policy do not count, and the other policies do not.

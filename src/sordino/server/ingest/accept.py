@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 from sqlalchemy import Connection, select
 
+from sordino.device.sending.wire import signed_message
 from sordino.errors import StorageError
 from sordino.server.access.principal import Principal
 from sordino.server.database.keys import Cipher
@@ -33,7 +34,7 @@ from sordino.server.ingest.batch import Batch as Message
 from sordino.server.ingest.ciphers import CipherCache
 from sordino.server.ingest.days import check_day
 from sordino.server.ingest.policies import IngestPolicy, PolicyCache, policies_of
-from sordino.server.ingest.signatures import BatchSignature, check_signature, signed_message
+from sordino.server.ingest.signatures import BatchSignature, check_signature
 from sordino.server.rights.consent import consents
 from sordino.server.store import Store
 

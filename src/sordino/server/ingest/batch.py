@@ -8,12 +8,12 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
+from sordino.device.sending.wire import MOST_RELEASES
 from sordino.server.errors import Problem, invalid
 
 FORMAT: Final = 1
 """The version of the format, stored with each release."""
 
-MOST_RELEASES: Final = 1000
 LARGEST_NUMBER: Final = (1 << 53) - 1
 """The largest number of a release; JSON readers agree on integers up to it."""
 LARGEST_INDEX: Final = (1 << 17) - 1

@@ -7,15 +7,12 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import dataclass
-from typing import Final
 
 from sqlalchemy import Connection, select
 
 from sordino.device.trust.ed25519 import SIGNATURE_BYTES, verifies
 from sordino.server.database.tables import SigningKey
 from sordino.server.errors import Problem
-
-DOMAIN: Final = b"sordino releases 1\n"
 
 
 @dataclass(frozen=True)
@@ -26,11 +23,6 @@ class BatchSignature:
     """Hexadecimal SHA-256 of the public key."""
     signature: str
     """Base64 of 64 bytes."""
-
-
-def signed_message(key: str, body: bytes) -> bytes:
-    """The bytes that a signature covers."""
-    return DOMAIN + key.encode("ascii") + b"\n" + body
 
 
 def check_signature(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from sordino.cli.options import HostOption, PortOption
 from sordino.errors import SordinoError, StorageError, install_step
 
 if TYPE_CHECKING:
@@ -45,12 +46,6 @@ KeysOption = Annotated[
         envvar="SORDINO_KEYS",
         show_envvar=True,
     ),
-]
-HostOption = Annotated[
-    str, typer.Option("--host", metavar="ADDRESS", help="Address; beyond 127.0.0.1 it needs TLS.")
-]
-PortOption = Annotated[
-    int, typer.Option("--port", min=0, max=65535, help="Port; 0 chooses a free one.")
 ]
 AddressOption = Annotated[
     str,

@@ -10,7 +10,7 @@ import typer
 
 from sordino.cli.options import JsonOption
 from sordino.cli.output import write_json
-from sordino.cli.verbs.serve import FOLDER, DatabaseOption, FolderOption, KeysOption
+from sordino.cli.servers.serve import FOLDER, DatabaseOption, FolderOption, KeysOption
 from sordino.errors import SignatureError, StorageError, install_step
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""The verbs that run or keep a server, one per module."""
