@@ -136,8 +136,11 @@ def limit_file_size(rig: Rig) -> None:
     wait(rig.devices)
 
 
-def fill_disk(rig: Rig, ballast: Path) -> None:
-    """Fill the file system of `ballast`, then free it again."""
+def fill_disk(rig: Rig, ballast: Path, cluster: Cluster | None = None) -> None:
+    """Fill the file system of `ballast`, then free it again.
+
+    - `cluster`: PostgreSQL on it, which ends where it cannot write its log, and is started again.
+    """
 
     def fill() -> None:
         with ballast.open("ab", buffering=0) as file:
@@ -150,6 +153,9 @@ def fill_disk(rig: Rig, ballast: Path) -> None:
 
     _hold(fill)
     ballast.unlink()
+    if cluster is not None and not cluster.runs():
+        _start(cluster)
+        rig.store.engine.dispose()
     wait(rig.devices)
 
 
