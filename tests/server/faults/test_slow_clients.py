@@ -101,6 +101,7 @@ def test_slow_clients_stop_no_other(address: Address) -> None:
 def test_two_lengths_of_a_body_are_refused(address: Address) -> None:
     for lengths in (
         b"Content-Length: 5\r\nContent-Length: 6\r\n",
+        b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
         b"Content-Length: -1\r\n",
         b"Transfer-Encoding: xchunked\r\n",
     ):
