@@ -93,12 +93,13 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             elif disk is not None:
                 faults.fill_disk(rig, disk / "ballast", server)
         result = asdict(rig.end())
-        cuts = rig.proxy.cuts
+        cuts, unavailable = rig.proxy.cuts, rig.unavailable
     return {
         "database": options.database,
         "fault": options.fault,
         "times": options.times,
         "cuts": cuts,
+        "unavailable": unavailable,
         **result,
         "seconds": round(time.perf_counter() - start, 1),
     }

@@ -1,13 +1,13 @@
 """How the central store answers with much data: pages over pre-aggregated days, and 10^7 releases.
 
-    trend     the page of a user with a year of data
-    cohort    1,000 users with 90 days each
-    releases  rows in partitions by month on PostgreSQL: bytes a row, the days of one user, planning
-              with 120 partitions (a tenth of 10^8 rows, and the other partitions empty), and
-              retention by DELETE and by dropping a partition
+trend     the page of a user with a year of data
+cohort    1,000 users with 90 days each
+releases  rows in partitions by month on PostgreSQL: bytes a row, the days of one user, planning
+          with 120 partitions (a tenth of 10^8 rows, and the other partitions empty), and
+          retention by DELETE and by dropping a partition
 
-    python benchmarks/serving/scale.py --part trend cohort
-    python benchmarks/serving/scale.py --part releases --scale 10000000
+python benchmarks/serving/scale.py --part trend cohort
+python benchmarks/serving/scale.py --part releases --scale 10000000
 """
 
 from __future__ import annotations

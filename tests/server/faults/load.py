@@ -82,6 +82,8 @@ class SendingDevice:
     ) -> None:
         self.rows: list[int] = []
         """The prototype of each release, in the order of their numbers."""
+        self.unavailable = 0
+        """Attempts that the server answered with 503."""
         self.today = day or datetime.datetime.now(datetime.UTC).date()
         self._sender = Sender(
             folder / "queue", url, SenderToken(token), bundle, policy,
@@ -118,7 +120,9 @@ class SendingDevice:
 
     def send(self) -> str:
         """Send what waits, with one attempt; why releases still wait."""
-        return self._sender.send(attempts=1).reason
+        reason = self._sender.send(attempts=1).reason
+        self.unavailable += "503" in reason
+        return reason
 
     def end(self, seconds: float = START_SECONDS) -> None:
         """Stop releasing, and send until the queue is empty or the time is over."""

@@ -17,7 +17,7 @@ from typing import Final
 from sordino.device import read
 from sordino.server.access.token import token_digest
 from sordino.server.database.migration import upgrade
-from sordino.server.settings import DATABASE_FILE, Settings
+from sordino.server.settings import Settings
 from sordino.server.store import Store
 from tests.server.conftest import make_scene, make_user
 from tests.server.faults.load import Outcome, SendingDevice, ServerProcess, outcome
@@ -27,6 +27,7 @@ from tests.server.postgresql import Cluster
 from tests.server.synthetic_bundle import bundle_file
 
 RESTART_SECONDS: Final = 30.0
+_SMALLEST: Final = 4096  # bytes; the write-ahead log of SQLite is larger
 
 
 @dataclass
@@ -39,6 +40,11 @@ class Rig:
     devices: list[SendingDevice]
     tokens: list[bytes]
     random: random.Random
+
+    @property
+    def unavailable(self) -> int:
+        """Attempts that the server answered with 503."""
+        return sum(device.unavailable for device in self.devices)
 
     def pause(self, longest: float) -> None:
         """Wait for a random time, so that faults meet any moment of a request."""
@@ -128,9 +134,8 @@ def _start(cluster: Cluster) -> None:
 
 def limit_file_size(rig: Rig) -> None:
     """Let no file of the server grow, as a full disk or a quota does, then free it again."""
-    largest = (rig.store.settings.folder / DATABASE_FILE).stat().st_size // 2
     hard = resource.prlimit(rig.server.process, resource.RLIMIT_FSIZE)[1]
-    resource.prlimit(rig.server.process, resource.RLIMIT_FSIZE, (largest, hard))
+    resource.prlimit(rig.server.process, resource.RLIMIT_FSIZE, (_SMALLEST, hard))
     _hold(lambda: None)
     resource.prlimit(rig.server.process, resource.RLIMIT_FSIZE, (hard, hard))
     wait(rig.devices)

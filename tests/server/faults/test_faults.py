@@ -72,6 +72,7 @@ def test_a_network_that_is_cut_doubles_nothing(tmp_path: Path) -> None:
 def test_a_full_disk_refuses_and_loses_nothing(tmp_path: Path) -> None:
     with sending(Settings(tmp_path), tmp_path) as rig:
         limit_file_size(rig)
+        assert rig.unavailable > 0
         assert (result := rig.end()).is_exact, result
 
 
