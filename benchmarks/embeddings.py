@@ -18,13 +18,12 @@ import argparse
 from dataclasses import replace
 from typing import Any
 
-import joblib
 import numpy as np
 import pandas as pd
 import torch
 from threadpoolctl import threadpool_limits
 
-from sordino import metrics
+from sordino import metrics, parallel
 from sordino.attack import retrain
 from sordino.cli.options import CACHE, corpora_from
 from sordino.corpora.dimensions import levels
@@ -73,9 +72,8 @@ def main() -> None:
     scene = StudyLabels(labels, corpus.speaker, draws(corpus, 0, corpus.checksums()))
     material = Material.of(corpus, ("audio",), normalise=given.normalise, cache=CACHE)
     units = [(name, fold) for name in given.only or VARIANTS for fold in range(len(scene.draws))]
-    rows = joblib.Parallel(n_jobs=-1)(
-        joblib.delayed(unit)(material, scene, given.task, *one) for one in units
-    )
+    task = given.task
+    rows = [*parallel.map(lambda one: unit(material, scene, task, *one), units, ordered=True)]
     table = pd.DataFrame([figures for figures, _ in rows]).groupby("variant", sort=False).mean()
     told = pd.concat([bins for _, bins in rows])
     table[["TV", "TV given"]] = [apart(told[told["variant"] == name]) for name in table.index]

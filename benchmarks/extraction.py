@@ -18,15 +18,15 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pandas as pd
 import soundfile
-from joblib.externals.loky import get_reusable_executor
 from numpy.typing import NDArray
 
+from sordino import parallel
 from sordino.corpora import table
 from sordino.corpora.table import Corpus
 from sordino.features import extract
@@ -37,9 +37,7 @@ ORDER = ("plain", "cold", "warm")
 def plain(features: str, files: list[str], jobs: int) -> NDArray[np.float32]:
     """What one would write without sordino: the files in equal shares, one extractor a process."""
     shares = (list(share) for share in np.array_split(files, jobs))
-    return np.vstack(
-        joblib.Parallel(n_jobs=jobs)(joblib.delayed(share_of)(features, share) for share in shares)
-    )
+    return np.vstack([*parallel.map(partial(share_of, features), shares, jobs=jobs, ordered=True)])
 
 
 def share_of(features: str, files: list[str]) -> NDArray[np.float32]:
@@ -60,7 +58,7 @@ def seconds(
     begin, worked = time.perf_counter(), processor_seconds()
     result.append(run())
     wall = time.perf_counter() - begin
-    get_reusable_executor().shutdown(wait=True)
+    parallel.end_processes()
     return {"wall": wall, "processor": processor_seconds() - worked}
 
 
@@ -78,7 +76,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("SORDINO_DATA") or shared))
     parser.add_argument("--features", default="IS13")
     parser.add_argument("--files", type=int, default=300)
-    parser.add_argument("--jobs", type=int, default=joblib.cpu_count())
+    parser.add_argument("--jobs", type=int, default=parallel.count_workers())
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
     files = sorted(str(file) for file in (given.data / "ravdess").rglob("*.flac"))

@@ -15,15 +15,15 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 
-import joblib
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.svm import SVC
 
-from sordino import metrics
+from sordino import metrics, parallel
 from sordino.cli.options import CACHE, corpora_from
 from sordino.corpora.table import Corpus
 from sordino.features import FEATURE_SETS, extract
@@ -45,7 +45,7 @@ def main() -> None:
         "--files", type=int, default=60, help="recordings that speed is measured on"
     )
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--jobs", type=int, default=joblib.cpu_count())
+    parser.add_argument("--jobs", type=int, default=parallel.count_workers())
     given = parser.parse_args()
     names = given.features or [*FEATURE_SETS]
     corpus = corpora_from(given.corpus).with_emotions(protocol.FOUR_EMOTIONS)
@@ -68,9 +68,8 @@ def predictions(x: NDArray[np.float32], corpus: Corpus, jobs: int) -> NDArray[np
     """
     found = np.empty(len(corpus), dtype=np.intp)
     tests = [np.flatnonzero(corpus.speaker == speaker) for speaker in sorted(set(corpus.speaker))]
-    parts = joblib.Parallel(n_jobs=jobs)(
-        joblib.delayed(predicted)(x, emotions(corpus), corpus, test) for test in tests
-    )
+    predict = partial(predicted, x, emotions(corpus), corpus)
+    parts = parallel.map(predict, tests, jobs=jobs, ordered=True)
     for test, part in zip(tests, parts, strict=True):
         found[test] = part
     return found

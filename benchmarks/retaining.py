@@ -14,13 +14,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import joblib
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from sordino import metrics
+from sordino import metrics, parallel
 from sordino.attack import RiskAttacker, RiskFitter
 from sordino.cli.options import CACHE, corpora_from
 from sordino.corpora.split import Parts
@@ -63,7 +62,7 @@ def main() -> None:
     x = extract("IS13", corpus, CACHE)
     draws = protocol.draws(corpus, options, corpus.checksums())
     units = [(parts, policy) for parts in draws for policy in POLICIES]
-    rows = joblib.Parallel(n_jobs=-1)(joblib.delayed(unit)(corpus, x, *one) for one in units)
+    rows = parallel.map(lambda one: unit(corpus, x, *one), units, ordered=True)
     table = pd.DataFrame([row for some in rows for row in some])
     shown = table.drop(columns="required").groupby("variant", sort=False).mean()
     single = table.pivot_table(

@@ -6,6 +6,7 @@ test treats every utterance as a speaker.
 
     scripts/selftest --seeds 100
     scripts/selftest --seeds 3 --tables mechanisms
+    scripts/selftest --seeds 1 --tables mechanisms --attackers full --shuffles 39
     scripts/selftest --seeds 100 --tables uneven
 """
 
@@ -17,14 +18,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import joblib
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from sordino import parallel
 from sordino.attack import mechanisms, selftest
-from sordino.attack.attackers import families, screens
+from sordino.attack.attackers import families, scaling, screens
 from sordino.attack.secret import Secret
 from sordino.attack.significance import permutation_test
+from sordino.attack.splits import crossfit
 
 TABLES: dict[str, dict[str, Callable[[int], Any]]] = {
     "leaks": {name: partial(selftest.plant, name) for name in selftest.LEAKS},
@@ -41,6 +43,7 @@ TABLES: dict[str, dict[str, Callable[[int], Any]]] = {
 
 ATTACKERS = {
     "quick": families.QUICK_TABLE,
+    "full": families.FULL,
     "kernels": families.QUICK,
     "screens": screens.SCREEN_FAMILIES,
 }
@@ -63,16 +66,17 @@ def main() -> None:
     )
     args = parser.parse_args()
     kinds = TABLES[args.tables]
-    workers = joblib.Parallel(n_jobs=args.jobs)
     print(
         f"{'table':18} {'Bayes AUC':>9} {'leak':>6} {'of':>5} {'p <= .05':>9} {'cannot tell':>12} "
         f"{'CPU s':>7}",
         flush=True,
     )
     for name in args.only or kinds:
-        results = workers(
-            joblib.delayed(verdict)(kinds[name], seed, args.shuffles, ATTACKERS[args.attackers])
-            for seed in range(args.first, args.first + args.seeds)
+        results = parallel.map(
+            partial(verdict, kinds[name], args.shuffles, ATTACKERS[args.attackers], False),
+            range(args.first, args.first + args.seeds),
+            jobs=args.jobs,
+            ordered=True,
         )
         answers, p_values, seconds = zip(*results, strict=True)
         bayes = f"{selftest.LEAKS[name][1]:.3f}" if args.tables == "leaks" else ""
@@ -83,10 +87,8 @@ def main() -> None:
             flush=True,
         )
     if args.tables == "leaks" and (args.only is None or "none" in args.only):
-        naive = workers(
-            joblib.delayed(verdict)(kinds["none"], seed, args.shuffles, ("linear",), True)
-            for seed in range(args.naive)
-        )
+        judge = partial(verdict, kinds["none"], args.shuffles, ("linear",), True)
+        naive = [*parallel.map(judge, range(args.naive), jobs=args.jobs, ordered=True)]
         print(
             f"none, each row as a speaker: {[answer for answer, *_ in naive].count('leak')} of "
             f"{len(naive)} are reported as a leak"
@@ -95,19 +97,20 @@ def main() -> None:
 
 def verdict(
     plant: Callable[[int], Any],
-    seed: int,
     shuffles: int,
     attackers: tuple[str, ...],
-    naive: bool = False,
+    naive: bool,
+    seed: int,
 ) -> tuple[str, float, float]:
     """The verdict on one table, its p and the seconds; with `naive` every row is a speaker."""
     table, start = plant(seed), time.process_time()
     speaker = np.arange(len(table.x)) if naive else table.speaker
     with threadpool_limits(1):
         secret = Secret.of("secret", table.secret, speaker)
-        decision = permutation_test.judge(
-            table.x, secret, families=attackers, shuffles=shuffles, seed=seed
-        )
+        fold = secret.folds(seed)
+        shuffled, x = secret.shuffles(fold, shuffles, seed), scaling.in_range(table.x)
+        scores = families.score_attackers(x, secret, shuffled, crossfit(fold), attackers, seed=seed)
+        decision = permutation_test.conclude(secret, fold, scores.statistics)
     return decision.answer, decision.p, time.process_time() - start
 
 

@@ -37,12 +37,12 @@ from tests.server.postgresql import cluster, find_command
 from tests.server.synthetic_bundle import WIDTH, bundle_file, digest
 
 from sordino.server.database.migration import upgrade
-from sordino.server.database.tables import BundlePolicy, Purpose, Release
+from sordino.server.database.tables import BundlePolicy, Purpose, ReleaseRow
 from sordino.server.registry.bundles import register_bundle
 from sordino.server.registry.devices import create_device
 from sordino.server.registry.studies import create_participant, create_study
 from sordino.server.rights.consent import add_decision
-from sordino.server.settings import Settings
+from sordino.server.settings import ServerSettings
 from sordino.server.store import Store
 
 RAW: Final = 10_000
@@ -101,7 +101,7 @@ def run(options: argparse.Namespace) -> dict[str, float | int]:
     database = nullcontext(None) if options.database == "sqlite" else cluster(durable=True)
     with tempfile.TemporaryDirectory() as name, database as postgresql:
         url = "" if postgresql is None else postgresql.create("store")
-        settings = Settings(Path(name), url)
+        settings = ServerSettings(Path(name), url)
         store = Store(settings)
         upgrade(store.engine)
         devices = provision(store, options.devices)
@@ -137,14 +137,21 @@ def provision(store: Store, count: int) -> list[Device]:
         assert policy is not None
         for user in range(count):
             participant = create_participant(session, store, study.id, f"user-{user}")
-            decision = {"given": True, "time": store.now(), "actor": "benchmark"}
-            add_decision(session, participant, Purpose.STORAGE, policy, **decision)
+            add_decision(
+                session,
+                participant,
+                Purpose.STORAGE,
+                policy,
+                given=True,
+                time=store.now(),
+                actor="",
+            )
             devices.append(Device(create_device(session, store, participant.id, "")[1]))
     return devices
 
 
 @contextmanager
-def serving(settings: Settings) -> Iterator[int]:
+def serving(settings: ServerSettings) -> Iterator[int]:
     """The port of a server in a process of its own."""
     command = [sys.executable, "-m", "sordino", "serve", "--folder", str(settings.folder)]
     if settings.database:
@@ -268,9 +275,9 @@ def check(store: Store, devices: list[Device]) -> tuple[int, int]:
     """Acknowledged releases that the database lacks, and releases that it has twice."""
     with store.reading() as session:
         rows = session.execute(
-            select(Release.device_id, func.count(), func.count(Release.number.distinct())).group_by(
-                Release.device_id
-            )
+            select(
+                ReleaseRow.device_id, func.count(), func.count(ReleaseRow.number.distinct())
+            ).group_by(ReleaseRow.device_id)
         ).all()
         stored = {device: (count, distinct) for device, count, distinct in rows}
     lost = doubled = 0

@@ -20,12 +20,13 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 
-import joblib
 import numpy as np
 import torch
 
+from sordino import parallel
 from sordino.nn import Job, ReplacementAutoencoder, Settings, fit_stacks
 from sordino.nn.autoencoder import ReplacementLoss, ReversalTraining
 from sordino.nn.fit import TrainedNetwork, fit
@@ -57,7 +58,10 @@ def main() -> None:
         "--epochs", type=int, default=30, help="for how long (default: %(default)s)"
     )
     parser.add_argument(
-        "--jobs", type=int, default=joblib.cpu_count(), help="cores (default: all, %(default)s)"
+        "--jobs",
+        type=int,
+        default=parallel.count_workers(),
+        help="cores (%(default)s)",
     )
     given = parser.parse_args()
     settings = Settings(epochs=given.epochs, patience=given.epochs)
@@ -67,17 +71,15 @@ def main() -> None:
         f"{given.jobs} cores"
     )
     begin = time.perf_counter()
-    pool = joblib.Parallel(n_jobs=given.jobs)
-    pool(joblib.delayed(alone)(jobs[0], warm_up=True) for _ in range(given.jobs))
+    compute = partial(parallel.map, jobs=given.jobs, ordered=True)
+    list(compute(partial(alone, warm_up=True), jobs[:1] * given.jobs))
     print(f"processes started in {time.perf_counter() - begin:.1f} s")
     ways: dict[str, Way] = {
         "one-thread loop": loop,
-        "one process a core": lambda jobs: pool(joblib.delayed(alone)(job) for job in jobs),
+        "one process a core": lambda jobs: list(compute(alone, jobs)),
         "torch.func stack on CPU": lambda jobs: stacked(jobs, given.jobs),
         "a stack in each process": lambda jobs: [
-            one
-            for share in pool(joblib.delayed(stacked)(some) for some in shares(jobs, given.jobs))
-            for one in share
+            one for share in compute(stacked, shares(jobs, given.jobs)) for one in share
         ],
     }
     if torch.cuda.is_available():

@@ -20,12 +20,12 @@ import argparse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import joblib
 import numpy as np
 import pandas as pd
 import torch
 from sklearn.metrics import roc_auc_score
 
+from sordino import parallel
 from sordino.attack.retraining import READER
 from sordino.attack.splits import crossfit
 from sordino.cli.options import CACHE, corpora_from
@@ -162,15 +162,13 @@ def main() -> None:
     parser.add_argument("--corpus", action="append", required=True, metavar="NAME=PATH")
     parser.add_argument("--features", default="speech")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--jobs", type=int, default=joblib.cpu_count())
+    parser.add_argument("--jobs", type=int, default=parallel.count_workers())
     options = parser.parse_args()
     corpus = corpora_from(options.corpus).with_emotions(protocol.FOUR_EMOTIONS)
     x = extract(options.features, corpus, CACHE, options.jobs)
     for direction, sides in directions(corpus, options.seed):
         scene = Scene(x, corpus, sides, options.seed)
-        results = joblib.Parallel(options.jobs)(
-            joblib.delayed(scene.measure)(policy) for policy in POLICIES
-        )
+        results = [*parallel.map(scene.measure, POLICIES, jobs=options.jobs, ordered=True)]
         guesses = pd.concat([table for table, _ in results], ignore_index=True)
         figures = {
             condition: {name: f"{estimate.value:.2f}" for name, estimate in row.items()}

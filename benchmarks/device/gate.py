@@ -13,12 +13,13 @@ utterance was withheld: 0.5 + half of the difference of two rates.
 from __future__ import annotations
 
 import argparse
+from functools import partial
 
-import joblib
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sordino import parallel
 from sordino.cli.options import corpora_from
 from sordino.corpora.table import Corpus
 from sordino.device.runtime import _unfit
@@ -48,10 +49,11 @@ def noise(count: int, colour: str, random: np.random.Generator) -> Samples:
     return np.asarray(sound / np.sqrt(np.mean(sound**2)))
 
 
-def margin_db(file: str, gain_db: float, colour: str, snr: float, seed: int) -> float:
+def margin_db(colour: str, snr: float, recording: tuple[str, float, int]) -> float:
     """The distance of an utterance from the noise before it, as a device hears it in a stream; NaN
-    where the device withholds it.
+    where the device withholds it. `recording` is a file, its gain in dB and the seed of its noise.
     """
+    file, gain_db, seed = recording
     random = np.random.default_rng(seed)
     speech = 10 ** (gain_db / 20) * audio.read(file)
     quiet = np.zeros(2 * SAMPLING_RATE)
@@ -98,21 +100,18 @@ def main() -> None:
     parser.add_argument(
         "--files", type=int, default=400, help="utterances, evenly over the corpora"
     )
-    parser.add_argument("--jobs", type=int, default=joblib.cpu_count())
+    parser.add_argument("--jobs", type=int, default=parallel.count_workers())
     options = parser.parse_args()
     corpus = corpora_from(options.corpus).with_emotions(protocol.FOUR_EMOTIONS)
     corpus = corpus.select(np.arange(0, len(corpus), max(1, len(corpus) // options.files)))
     files = corpus.column("file")
-    workers = joblib.Parallel(options.jobs)
-    levels = workers(joblib.delayed(_level)(file) for file in files)
+    compute = partial(parallel.map, jobs=options.jobs, ordered=True)
+    levels = [*compute(_level, files)]
     medians = pd.Series(levels).groupby(corpus.speaker).transform("median").to_numpy()
     for colour, snr in (("white", 40), ("white", 20), ("white", 10), ("fan", 10)):
-        margins = np.array(
-            workers(
-                joblib.delayed(margin_db)(file, LEVEL_DB - median, colour, snr, seed)
-                for seed, (file, median) in enumerate(zip(files, medians, strict=True))
-            )
-        )
+        margin = partial(margin_db, colour, snr)
+        recordings = zip(files, LEVEL_DB - medians, range(len(files)), strict=True)
+        margins = np.array([*compute(margin, recordings)])
         lines = [
             {"noise": colour, "below": snr, "gate": gate, **rates(~(margins >= gate), corpus)}
             for gate in GATES

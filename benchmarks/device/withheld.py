@@ -12,13 +12,14 @@ vectors that came: 0 or 1 of a recording, any number of a stream. `before` is th
 from __future__ import annotations
 
 import argparse
+from functools import partial
 
-import joblib
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
+from sordino import parallel
 from sordino.cli.options import corpora_from
 from sordino.device.runtime import _unfit
 from sordino.device.sound.segment import DEFAULT_SEGMENTATION, Segmenter
@@ -45,8 +46,9 @@ def passes(samples: Vectors) -> tuple[bool, bool]:
     return usable, bool(usable and (np.abs(samples) >= EARLIER_SCALE).mean() <= EARLIER_SHARE)
 
 
-def counts(file: str, gain_db: float, seed: int) -> dict[str, int]:
+def counts(gain_db: float, recording: tuple[int, str]) -> dict[str, int]:
     """The number of vectors of a recording, whole and as a stream, by both rules."""
+    seed, file = recording
     speech = audio.read(file)
     whole = passes(amplified(speech, gain_db))
     quiet = np.zeros(round(QUIET_SECONDS * SAMPLING_RATE))
@@ -75,15 +77,14 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--corpus", action="append", required=True, metavar="NAME=PATH")
-    parser.add_argument("--jobs", type=int, default=joblib.cpu_count())
+    parser.add_argument("--jobs", type=int, default=parallel.count_workers())
     options = parser.parse_args()
     corpus = corpora_from(options.corpus).with_emotions(protocol.FOUR_EMOTIONS)
     emotion, files = corpus.column("emotion"), corpus.column("file")
-    workers = joblib.Parallel(options.jobs)
     lines = []
     for gain in GAINS_DB:
-        jobs = (joblib.delayed(counts)(file, gain, seed) for seed, file in enumerate(files))
-        table = pd.DataFrame(workers(jobs))
+        count = partial(counts, gain)
+        table = pd.DataFrame(parallel.map(count, enumerate(files), jobs=options.jobs, ordered=True))
         for case in table:
             line = {"gain": gain, "case": case, "nothing came": (table[case] == 0).mean()}
             for name in protocol.FOUR_EMOTIONS:

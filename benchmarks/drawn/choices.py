@@ -22,13 +22,12 @@ import warnings
 from collections.abc import Iterator
 from typing import Any, Final
 
-import joblib
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from sordino import metrics
+from sordino import metrics, parallel
 from sordino.attack import RiskFitter
 from sordino.attack.pooling import groups
 from sordino.cli.options import CACHE, corpora_from
@@ -70,8 +69,9 @@ def main() -> None:
         for parts in draws
     }
     units = [(parts, *one) for parts in draws for one in sides[parts.draw]]
-    made = joblib.Parallel(given.jobs)(
-        joblib.delayed(unit)(corpus, x, *one, given.only or list(VARIANTS)) for one in units
+    names = given.only or list(VARIANTS)
+    made = parallel.map(
+        lambda one: unit(corpus, x, *one, names), units, jobs=given.jobs, ordered=True
     )
     table = pd.concat(made, ignore_index=True)
     each = table.groupby(["variant", "required"], sort=False)

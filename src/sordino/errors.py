@@ -11,6 +11,7 @@
     │   └── SignatureError  a bundle is not signed by a key that the device trusts
     ├── AttackError         an attack has no data to learn from or to be measured on
     ├── StudyError          a study lacks the requested section, streams or labels
+    ├── ClusterError        a cluster of workers cannot be used, or was lost
     ├── DependencyError     an optional package is not installed
     └── StorageError        a file cannot be read or written
 
@@ -67,6 +68,10 @@ class StudyError(SordinoError):
 
 class PluginError(SordinoError):
     """A method of a user's own cannot be found or imported."""
+
+
+class ClusterError(SordinoError):
+    """A cluster of workers cannot be used, or was lost."""
 
 
 class DependencyError(SordinoError):

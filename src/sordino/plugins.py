@@ -237,12 +237,9 @@ def _shadowed(name: str, module: Any) -> str:
 
 def _send_by_value(module: Any) -> None:
     """Let worker processes receive the module's classes, since they cannot import the module."""
-    try:
-        from joblib.externals import cloudpickle  # joblib brings its own before version 1.6
-    except ImportError:
-        import cloudpickle
-
-    cloudpickle.register_pickle_by_value(module)
+    for name in ("joblib.externals.cloudpickle", "cloudpickle"):  # joblib had its own before 1.6
+        with suppress(ImportError):
+            importlib.import_module(name).register_pickle_by_value(module)
 
 
 @contextmanager

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 import unicodedata
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Final, TypeVar
 
 Item = TypeVar("Item")
@@ -16,6 +17,9 @@ QUOTED: Final = 80
 
 MOST_LISTED: Final = 20
 """The largest number of names in a message."""
+
+NOTE: Final[ContextVar[Callable[[], str] | None]] = ContextVar("note", default=None)
+"""The text at the end of every progress bar, such as the number of workers; none by default."""
 
 _BLANK: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 """Invisible letters."""
@@ -101,12 +105,20 @@ def track(items: Iterable[Item], title: str, total: int) -> Iterator[Item]:
         return
     from rich import progress
     from rich.console import Console
+    from rich.text import Text
+
+    note = NOTE.get() or str
+
+    class NoteColumn(progress.ProgressColumn):
+        def render(self, task: progress.Task) -> Text:  # noqa: ARG002
+            return Text(note())
 
     columns = (
         progress.TextColumn("{task.description}", markup=False),
         progress.BarColumn(),
         progress.MofNCompleteColumn(),
         progress.TimeRemainingColumn(),
+        NoteColumn(),
     )
     with progress.Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(printable(title), total=total)

@@ -18,9 +18,12 @@ def running_in(group: int) -> dict[int, str]:
 
 
 def workers_of(leader: int) -> list[int]:
-    """The identifiers of the joblib workers in the group of a process."""
-    processes = running_in(leader).items()
-    return [identifier for identifier, arguments in processes if "LokyProcess" in arguments]
+    """The identifiers of the workers of joblib or Dask in the group of a process."""
+    return [
+        identifier
+        for identifier, arguments in running_in(leader).items()
+        if "LokyProcess" in arguments or "spawn_main" in arguments
+    ]
 
 
 def start(command: Sequence[str], workers: int = 2) -> subprocess.Popen[str]:

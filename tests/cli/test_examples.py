@@ -27,11 +27,11 @@ from sordino.device.sound.synthesis import synthetic
 from sordino.device.trust import ed25519
 from sordino.server.database.migration import upgrade
 from sordino.server.rights.backup import copy_database
-from sordino.server.settings import Settings
+from sordino.server.settings import ServerSettings
 from sordino.server.store import Store
 from sordino.signal import audio
 from sordino.signal.conditions import CONDITIONS
-from sordino.study import conditions, protocol
+from sordino.study import conditions, protocol, tracking
 from sordino.study.adaptation import cross_corpus, personalisation
 from sordino.study.jaiswal2020 import variants
 from sordino.study.protocol import POLICIES
@@ -117,7 +117,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sign_bundle(folder / "mute.sordino", folder / "maker.pem", 1, None)
     today = datetime.now(UTC).date()
     DailyBudget(folder / "state" / "sordino" / "budget", lambda: today).spend(3)
-    settings = Settings(folder / "server")
+    settings = ServerSettings(folder / "server")
     settings.folder.mkdir()
     store = Store(settings)
     upgrade(store.engine)
@@ -178,10 +178,12 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     bundle_options = replace(protocol.BUNDLE_OPTIONS, families=("linear",))
     monkeypatch.setattr(protocol, "BUNDLE_OPTIONS", bundle_options)
     two = {"conditions": CONDITIONS[:2]}
+    week = tracking.Simulation(7, utterances=(20,), users=1)
     for study, name, further in (
         (cross_corpus, "carry", {}),
         (personalisation, "personalise", {}),
         (conditions, "evaluate", two),
+        (tracking, "evaluate", {"simulation": week, "folds": 2}),
     ):
         monkeypatch.setattr(study, name, partial(getattr(study, name), **quick, **further))
     monkeypatch.setattr("sordino.signal.conditions.CONDITIONS", CONDITIONS[:2])  # the demo's

@@ -11,11 +11,12 @@ import pytest
 from sordino.errors import SordinoError
 from sordino.metrics import trend as module
 from sordino.metrics.prevalence import PassRate, Rates
-from sordino.metrics.trend import MOST_DAYS, STEPS, trend
+from sordino.metrics.trend import DAY_STEPS, MOST_PERIODS, trend
 
 HIT = PassRate(0.8, 0.1, 24, 200)
 FALSE = PassRate(0.1, 0.06, 24, 200)
 RATES = Rates(HIT, (FALSE, FALSE), FALSE)
+LONG = MOST_PERIODS + 1
 
 
 def exact(h: float, f: float) -> Rates:
@@ -31,7 +32,8 @@ def person(random: np.random.Generator, rate: PassRate) -> float:
 def test_limits_cover_the_trend_of_new_persons() -> None:
     random, covered, days = np.random.default_rng(0), [], np.arange(14)
     for _ in range(40):
-        share = np.linspace(*random.uniform(0.05, 0.6, 2), len(days))
+        first, last = random.uniform(0.05, 0.6, 2)
+        share = np.linspace(first, last, len(days))
         passes = share * person(random, HIT) + (1 - share) * person(random, FALSE)
         result = trend(days, random.binomial(50, passes), np.full(len(days), 50), RATES)
         covered.append(np.mean((result.low <= share) & (share <= result.high)))
@@ -77,7 +79,7 @@ def test_the_posterior_is_that_of_all_paths(monkeypatch: pytest.MonkeyPatch) -> 
     grid = module._grid()
     passes = module._pass_shares(RATES, grid)
     expected = np.zeros((3, 5))
-    for step, row in product(STEPS, passes):
+    for step, row in product(DAY_STEPS, passes):
         walks = [module._walk(step * math.sqrt(gap), grid) for gap in gaps]
         for path in product(range(5), repeat=3):
             weight = walks[0][path[0], path[1]] * walks[1][path[1], path[2]]
@@ -115,7 +117,12 @@ def test_too_few_utterances_have_no_trend() -> None:
         ([2, 1], [1, 1], [9, 9], "ascending"),
         ([1, 1], [1, 1], [9, 9], "ascending"),
         ([], [], [], "ascending"),
-        (range(MOST_DAYS + 1), [0] * (MOST_DAYS + 1), [9] * (MOST_DAYS + 1), "ask for a shorter"),
+        (
+            range(MOST_PERIODS + 1),
+            [0] * (MOST_PERIODS + 1),
+            [9] * (MOST_PERIODS + 1),
+            "ask for a shorter",
+        ),
         ([1], [10], [9], "above its utterances"),
         ([1], [-1], [9], "below 0"),
         ([1], [1.5], [9], "whole numbers"),

@@ -76,8 +76,17 @@ def test_every_article_is_there_with_sentences(assessment: Assessment) -> None:
 
 
 def test_every_sentence_has_its_figure(assessment: Assessment) -> None:
-    sentences = [text for article in assessment.articles for text in article.sentences]
-    assert [text for text in sentences if not FIGURE.search(text)] == []
+    assert [text for text in assessment.figures if not FIGURE.search(text)] == []
+
+
+def test_each_figure_is_stated_once_and_articles_refer_to_it(assessment: Assessment) -> None:
+    assert len(set(assessment.figures)) == len(assessment.figures)
+    shown = words(assessment.html)
+    assert all(shown.count(text[:60]) == 1 for text in assessment.figures)
+    for text in (text for article in assessment.articles for text in article.sentences):
+        value, number = re.findall(r": (-?\d\.\d\d); .*\(figure (\d+)\)\.$", text)[0]
+        figure = assessment.figures[int(number) - 1]
+        assert f": {value} (" in figure
 
 
 def test_figures_are_those_of_the_estimates(
@@ -86,20 +95,19 @@ def test_figures_are_those_of_the_estimates(
     estimate = run[2].find(
         metric="linkability", target="speaker", attacker="best", condition="", release="released"
     )
-    sentence = assessment.articles[2].sentences[0]
+    sentence = assessment.figures[1]
     assert f"with probability: {estimate.value:.2f} (95 % interval [{estimate.low:.2f}" in sentence
     assert f"n = {estimate.n} vectors; 12 speakers; chance 0.08" in sentence
     assert estimate.value > 0.3
 
 
 def test_each_count_names_its_unit(assessment: Assessment) -> None:
-    identity = assessment.articles[1].sentences
-    assert "n = 240 predicates, one for each speaker and draw" in identity[0]
-    assert re.search(r"n = [\d,]+ pairs of vectors", identity[-1])
+    assert "n = 240 predicates, one for each speaker and draw" in assessment.figures[0]
+    assert re.search(r"n = [\d,]+ pairs of vectors", assessment.figures[5])
 
 
 def test_inference_states_the_reached_auc_and_the_power(assessment: Assessment) -> None:
-    sentence = assessment.articles[0].sentences[2]
+    sentence = next(text for text in assessment.figures if text.startswith("Inference: "))
     assert "must reach an AUC of single utterances above 0." in sentence
     assert "of 20 at a best possible AUC of 0.60" in sentence
 
@@ -108,11 +116,13 @@ def test_an_absent_figure_is_not_measured(
     run: tuple[AuditResult, AuditResult, Estimates, Estimates],
 ) -> None:
     secret, _, _, bare = run
-    articles = assess([secret], [], bare, "v.csv").articles
-    sentences = [text for article in articles for text in article.sentences]
-    assert sum(text.endswith(": not measured.") for text in sentences) > 12
-    assert all(FIGURE.search(text) or text.endswith(": not measured.") for text in sentences)
-    assert articles[6].sentences == ["Recognition of an emotion from one vector: not measured."]
+    section = assess([secret], [], bare, "v.csv")
+    absent = [text for text in section.figures if text.endswith(": not measured.")]
+    assert len(absent) == 8
+    assert all(FIGURE.search(text) for text in section.figures if text not in absent)
+    assert absent[-1] == "Recognition of an emotion from one vector: not measured."
+    sentence = f"Recognition of emotion: not measured (figure {len(section.figures)})."
+    assert section.articles[6].sentences == [sentence]
 
 
 def test_no_sentence_draws_a_legal_conclusion(assessment: Assessment) -> None:
@@ -133,7 +143,8 @@ def test_the_document_has_the_text_of_the_page(assessment: Assessment, tmp_path:
     docx = pytest.importorskip("docx")
     file = docx.Document(io.BytesIO(assessment.write(tmp_path / "a.docx").read_bytes()))
     texts = [paragraph.text for paragraph in file.paragraphs]
-    expected = [text for article in assessment.articles for text in article.sentences]
+    expected = [*assessment.numbered]
+    expected += [text for article in assessment.articles for text in article.sentences]
     assert [text for text in texts if text in expected] == expected
     assert texts[0] == "Impact assessment: measurements on v.csv"
     assert file.core_properties.author == "sordino"
@@ -155,5 +166,5 @@ def test_another_suffix_is_refused() -> None:
 
 def test_names_are_shown_as_they_stand() -> None:
     article = Article("Art. 0", "Which?", ["infers **b** [x](#y) <i>"], "none")
-    page = Assessment("t", ["a", "b"], [article]).html
+    page = Assessment("t", ["a", "b"], ["f"], [article]).html
     assert "infers **b** [x](#y) &lt;i&gt;" in page

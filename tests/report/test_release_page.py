@@ -290,7 +290,7 @@ def test_no_audit_is_an_error(tmp_path: Path) -> None:
 def test_page_terms_have_the_anchors_of_the_manual() -> None:
     manual = Path(__file__).parents[2].joinpath("docs", "glossary.md").read_text(encoding="utf-8")
     anchors = re.findall(r'<a id="([^"]+)"></a>', manual)
-    terms = (*glossary.RELEASE_TERMS, *glossary.VECTOR_TERMS)
+    terms = (*glossary.RELEASE_TERMS, *glossary.TRACKING_TERMS, *glossary.VECTOR_TERMS)
     assert {term.anchor for term in terms} <= set(anchors)
     assert len(anchors) == len(set(anchors))
 

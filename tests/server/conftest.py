@@ -19,17 +19,17 @@ from sordino.server.database.account_tables import Account
 from sordino.server.database.engine import connect
 from sordino.server.database.migration import upgrade
 from sordino.server.database.tables import (
-    Bundle,
     BundlePolicy,
+    BundleRow,
     Consent,
     Participant,
     Purpose,
-    Study,
+    StudyRow,
 )
 from sordino.server.registry.bundles import register_bundle
 from sordino.server.registry.devices import create_device
 from sordino.server.registry.studies import create_participant, create_study
-from sordino.server.settings import Settings
+from sordino.server.settings import ServerSettings
 from sordino.server.store import Store
 from tests.server.postgresql import Cluster, cluster
 from tests.server.synthetic_bundle import bundle_file
@@ -53,8 +53,8 @@ class Scene:
     """A study with a registered bundle, a user who consented, and their device."""
 
     store: Store
-    study: Study
-    bundle: Bundle
+    study: StudyRow
+    bundle: BundleRow
     policies: dict[str, BundlePolicy]
     participant: Participant
     device_id: int
@@ -69,7 +69,7 @@ class Scene:
 def postgresql() -> Iterator[Cluster]:
     """The cluster of all tests; a database `migrated` is the template of theirs."""
     with cluster() as server:
-        engine = connect(Settings(Path(), server.create("migrated")).database_url)
+        engine = connect(ServerSettings(Path(), server.create("migrated")).database_url)
         upgrade(engine)
         engine.dispose()
         yield server
@@ -93,20 +93,20 @@ def clock() -> Clock:
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a new server on SQLite, which tests copy: migrations take a while."""
     folder = tmp_path_factory.mktemp("migrated")
-    create_app(Settings(folder, clock=Clock())).state.store.close()
+    create_app(ServerSettings(folder, clock=Clock())).state.store.close()
     (folder / SERVER_KEY_FILE).unlink()
     return folder
 
 
 @pytest.fixture
-def settings(tmp_path: Path, database: str, clock: Clock, migrated: Path) -> Settings:
+def settings(tmp_path: Path, database: str, clock: Clock, migrated: Path) -> ServerSettings:
     if not database:
         shutil.copytree(migrated, tmp_path, dirs_exist_ok=True)
-    return Settings(folder=tmp_path, database=database, clock=clock)
+    return ServerSettings(folder=tmp_path, database=database, clock=clock)
 
 
 @pytest.fixture
-def app(settings: Settings) -> Iterator[FastAPI]:
+def app(settings: ServerSettings) -> Iterator[FastAPI]:
     application = create_app(settings)
     yield application
     application.state.store.close()
@@ -160,7 +160,7 @@ def make_scene(store: Store, name: str, pseudonym: str = "p1") -> Scene:
 
 
 def make_user(
-    store: Store, study: Study, policies: dict[str, BundlePolicy], pseudonym: str
+    store: Store, study: StudyRow, policies: dict[str, BundlePolicy], pseudonym: str
 ) -> tuple[Participant, int, str]:
     """A user who consented, their device and its token."""
     with store.transaction() as session:

@@ -4,6 +4,7 @@ by itself, and fails where it declares no scope.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from fastapi.testclient import TestClient
 from sordino.server.access.csrf import csrf_token
 from sordino.server.access.principal import Scope
 from sordino.server.app import create_app
-from sordino.server.settings import Settings
+from sordino.server.settings import ServerSettings
 from tests.server.access.matrix import Endpoint, endpoints
 from tests.server.access.objects import Objects, make_objects
 from tests.server.conftest import Clock
@@ -27,7 +28,7 @@ class Server:
     """A server with objects, its endpoints, and requests with one credential each."""
 
     def __init__(self, folder: Path) -> None:
-        self.app: FastAPI = create_app(Settings(folder, clock=Clock()))
+        self.app: FastAPI = create_app(ServerSettings(folder, clock=Clock()))
         self.objects: Objects = make_objects(self.app)
         self.endpoints = list(endpoints(self.app))
         self.client = TestClient(
@@ -196,14 +197,14 @@ def test_the_owner_reads_every_object(server):
 
 
 @pytest.mark.slow
-def test_the_owner_may_change_every_object(server, tmp_path):
+def test_the_owner_may_change_every_object(server, migrated, tmp_path):
     """The refusals above are no mistakes of the matrix: the same requests of the owner work."""
     wrong = []
     for number, endpoint in enumerate(server.guarded):
         if endpoint.safe or "{" not in endpoint.path:
             continue
         folder = tmp_path / str(number)
-        folder.mkdir()
+        shutil.copytree(migrated, folder)
         other = Server(folder)
         scope = next(scope for scope in other.objects.owners if scope in endpoint.scopes)
         answer = other.as_person(endpoint, other.objects.owners[scope])

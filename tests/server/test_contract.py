@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jsonschema
 import pytest
 from fastapi import FastAPI
@@ -14,7 +16,8 @@ from tests.server.synthetic_bundle import bundle_file, prototypes
 
 COMMAND = (
     "python -c 'import tempfile, pathlib; from sordino.server import app, contract, settings; "
-    "print(contract.text(app.create_app(settings.Settings(pathlib.Path(tempfile.mkdtemp())))), "
+    "place = settings.ServerSettings(pathlib.Path(tempfile.mkdtemp())); "
+    "print(contract.text(app.create_app(place)), "
     'end="")\' > docs/reference/openapi.json'
 )
 
@@ -68,7 +71,8 @@ def test_a_generated_client_runs_a_study(
 
 def test_the_description_refuses_what_the_server_refuses(client: TestClient) -> None:
     device = ApiClient(client, "sordino_device_" + "a" * 43)
-    for change in ({"time": 1}, {"format": 2}, {"releases": []}, {"day": None}):
+    changes: list[dict[str, Any]] = [{"time": 1}, {"format": 2}, {"releases": []}, {"day": None}]
+    for change in changes:
         batch = {
             "format": 1,
             "bundle": "a" * 64,

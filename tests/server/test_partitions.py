@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from sordino.server.database.engine import connect
 from sordino.server.database.partitions import Partitions
-from sordino.server.settings import Settings
+from sordino.server.settings import ServerSettings
 from tests.server.postgresql import Cluster
 
 pytestmark = pytest.mark.slow
@@ -29,7 +29,7 @@ WHERE participant_id = 1 AND day BETWEEN '2026-12-01' AND '2026-12-31'
 
 def test_months_are_created_once_by_many_servers(postgresql: Cluster) -> None:
     url = postgresql.create(f"t{uuid.uuid4().hex}", "migrated")
-    engines = [connect(Settings(Path(), url).database_url) for _ in range(4)]
+    engines = [connect(ServerSettings(Path(), url).database_url) for _ in range(4)]
     day = datetime.date(2026, 12, 31)
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda engine: Partitions(engine).ensure(day), engines))

@@ -19,7 +19,7 @@ from sordino.device import Bundle, Sender, SenderToken, read
 from sordino.device.sending.queue import Queue
 from sordino.device.trust import ed25519
 from sordino.server import http_server
-from sordino.server.database.tables import Release, SigningKey
+from sordino.server.database.tables import ReleaseRow, SigningKey
 from tests.server.conftest import Clock, Scene, set_consent
 from tests.server.synthetic_bundle import WIDTH, bundle_file, prototypes
 
@@ -70,7 +70,7 @@ def device(tmp_path: Path, url: str, scene: Scene, bundle: Bundle, clock: Clock)
 
 def numbers(scene: Scene) -> list[int]:
     with scene.store.reading() as session:
-        return sorted(number for (number,) in session.query(Release.number))
+        return sorted(number for (number,) in session.query(ReleaseRow.number))
 
 
 def test_every_release_is_stored_once(device: Device, scene: Scene) -> None:

@@ -19,9 +19,9 @@ import pytest
 from fastapi import FastAPI
 
 from sordino.errors import StorageError
-from sordino.server import http_server
+from sordino.server import body_limit, http_server
 from sordino.server.app import create_app
-from sordino.server.settings import Settings
+from sordino.server.settings import ServerSettings
 from tests.server.synthetic_bundle import bundle_file, digest
 
 START_SECONDS = 60.0
@@ -95,9 +95,10 @@ def test_the_first_start_prints_tokens_once(tmp_path: Path) -> None:
 
 @pytest.fixture
 def address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
-    """A server of this process on a real socket; clients have 0.3 s for their headers."""
+    """A server of this process on a real socket; clients have 0.3 s for headers, and for a body."""
     monkeypatch.setattr(http_server, "HEADER_SECONDS", 0.3)
-    app: FastAPI = create_app(Settings(tmp_path))
+    monkeypatch.setattr(body_limit, "BODY_SECONDS", 0.3)
+    app: FastAPI = create_app(ServerSettings(tmp_path))
     listener, _ = http_server.open_listener("127.0.0.1", 0)
     server = http_server.server(http_server.configuration(app))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -114,6 +115,14 @@ def test_a_slow_client_is_cut_off(address: tuple[str, int]) -> None:
         assert slow.recv(100) == b""
     with socket.create_connection(address, timeout=START_SECONDS) as silent:
         assert silent.recv(100) == b""
+
+
+def test_a_slow_body_is_cut_off(address: tuple[str, int]) -> None:
+    body = b"POST /sign-in HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n"
+    form = b"Content-Type: application/x-www-form-urlencoded\r\n\r\nlogin="
+    with socket.create_connection(address, timeout=START_SECONDS) as slow:
+        slow.sendall(body + form)
+        assert slow.recv(100).startswith(b"HTTP/1.1 408")
 
 
 def test_a_connection_serves_many_requests(address: tuple[str, int]) -> None:

@@ -100,3 +100,35 @@ def test_membership_by_what_ships_has_two_rows(predictions: pd.DataFrame) -> Non
     assert of_units(rows).all()
     texts = [[cell.text for cell in row] for row in membership_table(rows).groups[0]]
     assert [text[:2] for text in texts] == [["prototypes of rae", "0.55"]]
+
+
+def test_parts_of_the_scaled_space_have_rows_of_their_own(predictions: pd.DataFrame) -> None:
+    parts = ("none", "scaling", "components", "drawn+rae-25")
+    units = {
+        f"{required}-{draw}": {
+            "membership": {
+                part: {"recording": [0.5, 0.7], "speaker": [0.1 * place, 0.2 + 0.1 * place]}
+                for place, part in enumerate(parts)
+            }
+        }
+        for required in ("sad", "angry")
+        for draw in (0, 1)
+    }
+    rows = membership_rows(measure(predictions), units)
+    space = rows[(rows["release"] == "none") & (rows["required"] == "")]
+    speakers = space[space["metric"] == "membership"].set_index("condition")["value"]
+    assert speakers.to_dict() == pytest.approx(
+        {"": 0.1, "part=scaling": 0.2, "part=components": 0.3}
+    )
+    # policies have the same games, which do not count twice: four games of .5, .7, .5, .7
+    recording = rows[(rows["metric"] == "membership_recording") & (rows["required"] == "")]
+    assert recording["low"].to_numpy() == pytest.approx(
+        0.6 - 3.182 * np.sqrt(0.04 / 3) / 2, abs=1e-3
+    )
+    names = [row[0].text for row in membership_table(rows).groups[0]]
+    assert names == [
+        "scaling and principal components",
+        "scaling alone",
+        "principal components alone",
+        "prototypes, means, covariance and network of drawn+rae-25",
+    ]

@@ -17,13 +17,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import joblib
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
-from sordino import metrics
+from sordino import metrics, parallel
 from sordino.attack import row_sampling
 from sordino.attack.attackers import kernels, scaling
 from sordino.attack.attackers.families import QUICK, QUICK_TABLE, available, score_attackers
@@ -230,7 +229,7 @@ class Audit:
             [*self.families, *self.estimators],
             (1 + self.count) * _labellings(secret),
             audits=self.audits,
-            processes=self.jobs if self.jobs > 0 else joblib.cpu_count(),
+            processes=parallel.count_workers(self.jobs),
             limit=self.rows,
         )
         return row_sampling.sample_rows(speaker, secret, size, self.seed)

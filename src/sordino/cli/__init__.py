@@ -20,8 +20,8 @@ from sordino.cli import failures
 from sordino.cli.processes import Listener, Terminated, end_children
 from sordino.cli.streams import Streams, open_streams
 from sordino.errors import StorageError
+from sordino.parallel import exclude_working_folder
 from sordino.progress import printable, printable_warnings
-from sordino.workers import exclude_working_folder
 
 __all__ = ["USERS", "VERBS", "main", "verb_module"]
 

@@ -49,6 +49,17 @@ STATE: Final = user_folder("XDG_STATE_HOME", "~/.local/state") / "sordino"
 Call `STATE.expanduser()` before use; it raises `RuntimeError` if the home folder is unknown.
 """
 
+
+def use_cluster(context: typer.Context, address: str | None) -> str | None:
+    """Compute on a cluster until the verb ends; its address and its workers are printed."""
+    if address and not context.resilient_parsing:
+        from sordino import parallel
+
+        cluster = context.with_resource(parallel.use(address))
+        typer.echo(str(cluster), err=True)
+    return address
+
+
 OutOption = Annotated[
     Path,
     typer.Option("--out", metavar="PATH", help="Folder of the results; created if absent."),
@@ -66,6 +77,17 @@ SeedOption = Annotated[
 ]
 JobsOption = Annotated[
     int, typer.Option("--jobs", min=0, help="Number of parallel processes; 0: one per core.")
+]
+ClusterOption = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="ADDRESS",
+        envvar="SORDINO_CLUSTER",
+        callback=use_cluster,
+        help="Compute on a Dask cluster that you trust (extra cluster): the address of its "
+        "scheduler, or local:N for N workers of this machine. --jobs 1 does not use it.",
+    ),
 ]
 JsonOption = Annotated[
     str | None,
@@ -170,6 +192,16 @@ PaperConditionsOption = Annotated[
 NoiseOption = Annotated[
     Path | None,
     typer.Option("--noise", metavar="DIR", help="Folder with recordings of noise, without speech."),
+]
+
+PublicOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--public",
+        metavar="NAME=PATH",
+        help="Recordings of other people that decide scaling and principal components, so that "
+        "these tell nothing of the fitting speakers; repeatable.",
+    ),
 ]
 
 AttackerOption = Annotated[

@@ -11,16 +11,16 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-import joblib
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import signal as filters
 
-from sordino import storage
+from sordino import parallel, storage
 from sordino.corpora import espeak, table
 from sordino.corpora.table import Corpus
 from sordino.define import Gender
@@ -169,15 +169,13 @@ def make(
     if not (home / "recipe.json").is_file():
         storage.write(home / "recipe.json", recipe + "\n")
     # threads: espeak-ng and numpy use nearly all of the time and release the lock of Python
-    pool = joblib.Parallel(n_jobs=jobs, prefer="threads", return_as="generator")
-    groups = pool(
-        joblib.delayed(_speak)(home, seed, number, language) for number in range(speakers)
-    )
+    speak = partial(_speak, home, seed, language)
+    groups = parallel.map(speak, range(speakers), jobs=jobs, ordered=True, threads=True)
     rows = [row for group in track(groups, "synthetic speakers", speakers) for row in group]
     return table.make(NAME, pd.DataFrame(rows))
 
 
-def _speak(home: Path, seed: int, number: int, language: str) -> list[dict[str, str]]:
+def _speak(home: Path, seed: int, language: str, number: int) -> list[dict[str, str]]:
     """The rows of one speaker, after the synthesis of missing files."""
     random = np.random.default_rng([seed, number])
     speaker, gender = f"{number + 1:02d}", (Gender.MALE, Gender.FEMALE)[number % 2]

@@ -26,7 +26,7 @@ from sordino.device.bundle.bundle import Bundle, read
 from sordino.device.serving import VectorServing
 from sordino.errors import BundleError
 from sordino.export.bundle import write
-from sordino.features import PreprocessFitter
+from sordino.features import Preprocess, PreprocessFitter
 from sordino.metrics import Interval
 from sordino.policy import Policy
 from sordino.release.archive import digest
@@ -185,6 +185,7 @@ def audit_rounding(
     *,
     features: str,
     scale: str = "zscore",
+    space: Preprocess | None = None,
     families: Sequence[str] = QUICK,
     seed: int = 0,
 ) -> list[LeakageChange]:
@@ -192,13 +193,14 @@ def audit_rounding(
 
     A release is fitted, written with and without rounding, and both bundles are attacked. It is
     fitted on the transform speakers of `parts` only, so that other speakers can be attacked; `x`,
-    `features`: as in `sordino.features.extract`. If `corpus` is a fitting table, its copies take
+    `features`: as in `sordino.features.extract`. `space` stands before a scaled space of the
+    transform speakers. If `corpus` is a fitting table, its copies take
     part in the fit alone (`sordino.corpora.copies`).
     """
     recordings = recorded(corpus.table)
     utterances, copies = int(recordings.sum()), copies_in(corpus.table)
     transform = part_with_copies(parts.transform, utterances, copies)
-    preprocess = PreprocessFitter(scale).fit(x[transform.rows])
+    preprocess = space or PreprocessFitter(scale).fit(x[transform.rows])
     fitted = release.fitter(policy, family, seed).fit(preprocess(x), corpus, transform)
     x, corpus = x[recordings], corpus.select(recordings)
     predictions, draws = [], halves(parts, corpus)

@@ -7,14 +7,14 @@ import gc
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from sordino import plugins, workers
+from sordino import parallel, plugins
 from sordino.corpora.checks.recordings import Bad, no_recording, summarise_bad
 from sordino.corpora.table import Corpus
 from sordino.errors import AudioError, FeatureError, StorageError
@@ -245,17 +245,15 @@ def _compute_missing(
     """The key and the values of each sound, computed and cached by one of `jobs` processes."""
     if not sounds:
         return []
-    processes = min(jobs or joblib.cpu_count(), len(sounds))
-    delayed = joblib.delayed(_values_in_worker if processes > 1 else _values)
-    tasks = (delayed(extractor, store, row, sound) for row, sound in sounds.items())
-    # single tasks, so that all processes end together
-    parallel = workers.parallel(processes, return_as="generator_unordered", batch_size=1)
-    return track(parallel(tasks), label, len(sounds))
+    processes = min(parallel.count_workers(jobs), len(sounds))
+    values = partial(_values_in_worker if processes > 1 else _values, extractor, store)
+    return track(parallel.map(values, sounds.items(), jobs=processes), label, len(sounds))
 
 
 def _values(
-    extractor: Extractor, store: Cache | None, row: int, sound: SoundSource
+    extractor: Extractor, store: Cache | None, call: tuple[int, SoundSource]
 ) -> tuple[str, NDArray[np.float32] | Bad]:
+    row, sound = call
     try:
         samples = sound.read(extractor.sampling_rate)
     except (AudioError, StorageError) as error:
@@ -288,9 +286,11 @@ def _checked_values(extractor: Extractor, samples: NDArray[np.float32]) -> NDArr
     return values
 
 
-def _values_in_worker(*arguments: Any) -> tuple[str, NDArray[np.float32] | Bad]:
+def _values_in_worker(
+    extractor: Extractor, store: Cache | None, call: tuple[int, SoundSource]
+) -> tuple[str, NDArray[np.float32] | Bad]:
     """`_values` in a worker process."""
-    result = _values(*arguments)
+    result = _values(extractor, store, call)
     _freeze()
     return result
 

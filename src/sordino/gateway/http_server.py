@@ -56,4 +56,5 @@ def gateway_configuration(
 def serve_gateway(config: uvicorn.Config, listener: socket.socket) -> None:
     """Serve on a socket until SIGINT or SIGTERM, in a hardened process."""
     harden()
-    http_server.serve(config, listener)
+    with listener:
+        http_server.server(config).run(sockets=[listener])

@@ -11,7 +11,7 @@ from sordino.define import Role
 from sordino.errors import SordinoError
 from sordino.metrics.utility import ClassCodes, same_length, uar
 
-Rates = NDArray[np.float64]
+_RocAxis = NDArray[np.float64]
 
 
 def leakage_feng(gender: ClassCodes, prediction: ClassCodes) -> float:
@@ -142,7 +142,9 @@ def tpr_at_fpr(positive: NDArray[np.bool_], score: NDArray[np.floating[Any]], fp
     return float(np.mean(above > below[below.size - allowed - 1])) if allowed < below.size else 1.0
 
 
-def roc_curve(positive: NDArray[np.bool_], score: NDArray[np.floating[Any]]) -> tuple[Rates, Rates]:
+def roc_curve(
+    positive: NDArray[np.bool_], score: NDArray[np.floating[Any]]
+) -> tuple[_RocAxis, _RocAxis]:
     """Rates of false and of true positives, both rising from 0 to 1; equal scores are one step.
 
     >>> roc_curve(np.array([True, False]), np.array([2.0, 1.0]))

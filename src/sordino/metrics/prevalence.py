@@ -33,10 +33,10 @@ from scipy.special import betaln, stdtrit
 from sordino.errors import SordinoError
 from sordino.types import Codes
 
-FEWEST_SPEAKERS: Final = 8
+RATE_SPEAKERS: Final = 8
 """Speakers per emotion without which the spread over persons is unknown."""
 
-FEWEST_UTTERANCES: Final = 5
+SHARE_UTTERANCES: Final = 5
 """Utterances without which a share is not estimated."""
 
 SMALLEST_DIFFERENCE: Final = 0.15
@@ -285,6 +285,7 @@ def prevalence(flagged: int, total: int, rates: Rates) -> Prevalence:
     share = np.linspace(0, 1, 1001)
     mean = share * h.mean + (1 - share) * f.mean
     variance = share**2 * h.variance + (1 - share) ** 2 * f.variance + mean * (1 - mean) / total
+    variance += 1e-12  # of exact rates at 0 or 1
     distance = np.abs(s - mean) / np.sqrt(variance)
     accepted = share[distance <= max(stdtrit(rates.speakers - 1, 0.975), distance.min())]
     value = min(max((s - f.mean) / (h.mean - f.mean), 0.0), 1.0)
@@ -293,10 +294,10 @@ def prevalence(flagged: int, total: int, rates: Rates) -> Prevalence:
 
 def insufficient(utterances: int, rates: Rates) -> str:
     """Why so many utterances and these rates give no share; empty if they do."""
-    if utterances < FEWEST_UTTERANCES:
-        return f"{utterances} utterances, {FEWEST_UTTERANCES} are needed"
-    if rates.speakers < FEWEST_SPEAKERS:
-        return f"rates of {rates.speakers} speakers, {FEWEST_SPEAKERS} are needed"
+    if utterances < SHARE_UTTERANCES:
+        return f"{utterances} utterances, {SHARE_UTTERANCES} are needed"
+    if rates.speakers < RATE_SPEAKERS:
+        return f"rates of {rates.speakers} speakers, {RATE_SPEAKERS} are needed"
     difference = rates.hit.mean - rates.false_pass.mean
     if difference < SMALLEST_DIFFERENCE:
         needed = f"{SMALLEST_DIFFERENCE:g} is needed"

@@ -3,7 +3,7 @@
     day t            k_t ~ Binomial(n_t, π_t h + (1 - π_t) f)
     share            π_1 uniform on [0, 1]; π_t a random walk between 0 and 1, of τ a day
     person           h and f of the person: constant over days, drawn from the rates of a card
-    τ                one of `STEPS`, equally likely before
+    τ                one of `DAY_STEPS`, equally likely before
 
 The posterior of π_t is computed on a grid, by the forward and backward recursion of a hidden Markov
 model (Rabiner 1989) for each pair (h, f) and each τ, and weighted by their likelihoods. So an
@@ -30,10 +30,10 @@ from sordino.metrics.change_points import change_points
 from sordino.metrics.prevalence import Moments, Rates, insufficient
 from sordino.types import Codes, Matrix
 
-MOST_DAYS: Final = 1100
+MOST_PERIODS: Final = 1100
 """Days of one call: three years."""
 
-STEPS: Final = (0.01, 0.03, 0.1)
+DAY_STEPS: Final = (0.01, 0.03, 0.1)
 """Standard deviations of the change of a share from one day to the next."""
 
 SHARES: Final = 41
@@ -77,7 +77,7 @@ def trend(
       next.
 
     Without enough data, `cannot_tell` has the reason. Raises `SordinoError` for days that are not
-    ascending, more than `MOST_DAYS`, and for counts that are negative or exceed their total.
+    ascending, more than `MOST_PERIODS`, and for counts that are negative or exceed their total.
     """
     day, k, n = _checked(days, flagged, total)
     versions, version = _versions(rates, len(day))
@@ -103,9 +103,9 @@ def _checked(
             "of each per day: align them"
         )
     day, k, n = (array.astype(np.intp) for array in arrays)
-    if not 1 <= len(day) <= MOST_DAYS or (np.diff(day) <= 0).any():
+    if not 1 <= len(day) <= MOST_PERIODS or (np.diff(day) <= 0).any():
         raise SordinoError(
-            f"{len(day)} days, expected 1 to {MOST_DAYS} in ascending order: sum over weeks, or "
+            f"{len(day)} days, expected 1 to {MOST_PERIODS} in ascending order: sum over weeks, or "
             "ask for a shorter time"
         )
     if (k < 0).any() or (k > n).any():
@@ -131,7 +131,7 @@ def _posterior(day: Codes, k: Codes, n: Codes, versions: Sequence[Rates], versio
     grid = _grid()
     likelihood = _likelihood(k, n, versions, version, grid)
     posterior, peak = np.zeros((len(day), SHARES)), -np.inf
-    for step in STEPS:
+    for step in DAY_STEPS:
         log_weight, marginal = _smooth(likelihood, np.diff(day), step, grid)
         highest = max(peak, log_weight.max())
         posterior *= np.exp(peak - highest)
@@ -178,8 +178,8 @@ def _walk(step: float, grid: Matrix) -> Matrix:
     half = 0.5 / len(grid)
     upper = ndtr((grid[None] + half - grid[:, None]) / step)
     lower = ndtr((grid[None] - half - grid[:, None]) / step)
-    kernel: Matrix = upper - lower
-    return kernel / kernel.sum(axis=1, keepdims=True)
+    kernel: Matrix = (upper - lower) / (upper - lower).sum(axis=1, keepdims=True)
+    return kernel
 
 
 def _smooth(likelihood: Matrix, gaps: Codes, step: float, grid: Matrix) -> tuple[Matrix, Matrix]:

@@ -11,8 +11,8 @@ from sordino.release.drawn.fit import (
     Decisions,
     DrawnFitter,
     bounds,
-    decision_bounds,
-    decisions,
+    bounds_of_decisions,
+    crossfit_decisions,
 )
 from sordino.release.drawn.joint import Joint, JointDrawn, joint, joint_bounds
 from sordino.release.drawn.mixture import Mixture, MixtureFitter
@@ -60,9 +60,9 @@ __all__ = [
     "added",
     "as_vectors",
     "bounds",
+    "bounds_of_decisions",
     "check",
-    "decision_bounds",
-    "decisions",
+    "crossfit_decisions",
     "explain_release",
     "family",
     "fitter",

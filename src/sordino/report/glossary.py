@@ -199,6 +199,24 @@ _RECONSTRUCTION: Final = Term(
     "variance.",
     "reconstruction",
 )
+_ERROR: Final = Term(
+    "error",
+    "Mean absolute difference between the estimated and the true share of the required emotion "
+    "over days. Chance is the error without any data.",
+    "tracking-error",
+)
+_COVERAGE: Final = Term(
+    "coverage",
+    "The share of days with the true share inside its 95 % limits. It is .95 for limits of the "
+    "right width.",
+    "coverage",
+)
+_WIDTH: Final = Term(
+    "width",
+    "The mean distance between the 95 % limits of a share. Limits without any knowledge have a "
+    "width of .95.",
+    "width",
+)
 RELEASE_TERMS: Final = (
     _IGNORANT,
     _RETRAINED,
@@ -221,6 +239,9 @@ RELEASE_TERMS: Final = (
     _VERDICT,
 )
 """The terms of a page on releases."""
+
+TRACKING_TERMS: Final = (_ERROR, _COVERAGE, _WIDTH, _AUC, _CHANCE, _REFERENCE, _INTERVAL)
+"""The terms of a page on shares over days."""
 
 VECTOR_TERMS: Final = (
     _TEST,

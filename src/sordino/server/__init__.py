@@ -3,7 +3,8 @@
     ingest/      a batch of a device, checked and stored whole or not at all
     registry/    studies, bundles, participants and devices
     access/      tokens, passwords, sessions, scopes and rate limits
-    rights/      consent, export, deletion, retention, the audit log, statistics of groups
+    rights/      consent, export, deletion, retention, the audit log
+    groups/      statistics of groups of users
     trends/      trends of a user, the table of a cohort, drift against the card
     pages/       pages for the user, the researcher and the operator
     database/    tables, migrations, and the separate store of the users' keys

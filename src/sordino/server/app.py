@@ -11,8 +11,9 @@ from sordino.server import errors
 from sordino.server.access.context import Access
 from sordino.server.access.routes import account, accounts, sign_in
 from sordino.server.body_limit import BodyLimit
-from sordino.server.contract import describe
+from sordino.server.contract import describe_api
 from sordino.server.database.migration import upgrade
+from sordino.server.groups import routes as group_routes
 from sordino.server.ingest import routes as ingest_routes
 from sordino.server.ingest.accept import Ingest
 from sordino.server.lifespan import lifespan
@@ -24,9 +25,8 @@ from sordino.server.pages import routes as page_routes
 from sordino.server.pages.security_headers import SecurityHeaders
 from sordino.server.registry import routes as registry_routes
 from sordino.server.rights import routes as rights_routes
-from sordino.server.rights import statistics_routes
 from sordino.server.rights.deletion import reconcile
-from sordino.server.settings import Settings
+from sordino.server.settings import ServerSettings
 from sordino.server.store import Store
 from sordino.server.trends import routes as trends_routes
 
@@ -38,13 +38,13 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     account.router,
     accounts.router,
     rights_routes.router,
-    statistics_routes.router,
+    group_routes.router,
     trends_routes.router,
     *page_routes.ROUTERS,
 )
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: ServerSettings) -> FastAPI:
     """The application of a server; its database is brought up to date first."""
     store = Store(settings)
     upgrade(store.engine)
@@ -69,5 +69,5 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Monitor, metrics=metrics, traces=traces)
     for router in ROUTERS:
         app.include_router(router)
-    app.openapi = lambda: describe(app)  # type: ignore[method-assign]
+    app.openapi = lambda: describe_api(app)  # type: ignore[method-assign]
     return app

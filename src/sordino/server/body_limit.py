@@ -28,8 +28,8 @@ _TWO_LENGTHS: Final = (
 class BodyLimit:
     """ASGI middleware that answers 413 to a longer body, and 408 to a slower one."""
 
-    def __init__(self, app: ASGIApp, largest: int, seconds: float = BODY_SECONDS) -> None:
-        self._app, self._largest, self._seconds = app, largest, seconds
+    def __init__(self, app: ASGIApp, largest: int) -> None:
+        self._app, self._largest = app, largest
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, with a body that is counted while it arrives."""
@@ -51,7 +51,7 @@ class BodyLimit:
     def _counted(self, receive: Receive, limit: int) -> Receive:
         received, complete = 0, False
         loop = asyncio.get_running_loop()
-        end = loop.time() + self._seconds
+        end = loop.time() + BODY_SECONDS
 
         async def counted() -> Message:
             nonlocal received, complete

@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, ConfigDict, Field
 
 from sordino.server.errors import MEDIA_TYPE
-from sordino.server.ingest.batch import Batch
+from sordino.server.ingest.batch import ReleaseBatch
 
 _TEMPLATE: Final = "#/components/schemas/{model}"
 
@@ -26,11 +26,11 @@ class ProblemDetails(BaseModel):
     detail: str
 
 
-def describe(app: FastAPI) -> dict[str, Any]:
+def describe_api(app: FastAPI) -> dict[str, Any]:
     """The description of an application. Programs are generated from it."""
     content = get_openapi(title=app.title, version=app.version, routes=app.routes)
     schemas = content["components"]["schemas"]
-    for model in (Batch, ProblemDetails):
+    for model in (ReleaseBatch, ProblemDetails):
         schema = model.model_json_schema(ref_template=_TEMPLATE)
         schemas |= schema.pop("$defs", {}) | {model.__name__: schema}
     for name in ("HTTPValidationError", "ValidationError"):
@@ -48,4 +48,4 @@ def describe(app: FastAPI) -> dict[str, Any]:
 
 def text(app: FastAPI) -> str:
     """The description as a file."""
-    return json.dumps(describe(app), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    return json.dumps(describe_api(app), indent=2, sort_keys=True, ensure_ascii=False) + "\n"

@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 
 from sordino.server.pages.error_pages import error_page, wants_page
 
-TYPE: Final = "urn:sordino:"
+PROBLEM_URN: Final = "urn:sordino:"
 """The prefix of the type of a problem; its code follows."""
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -56,7 +56,7 @@ class Problem(Exception):  # noqa: N818 (the word of RFC 9457)
     def response(self) -> JSONResponse:
         """The answer to the client."""
         content = {
-            "type": TYPE + self.code,
+            "type": PROBLEM_URN + self.code,
             "title": self.code.replace("-", " ").capitalize(),
             "status": self.status,
             "detail": self.detail,

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from sordino.device.bundle.bundle import SUFFIX
 from sordino.errors import BundleError
 from sordino.server.access.invitation import first_operator, invite
-from sordino.server.database.tables import Bundle, BundlePolicy, Purpose, Study
+from sordino.server.database.tables import BundlePolicy, BundleRow, Purpose, StudyRow
 from sordino.server.errors import Problem
 from sordino.server.registry.bundles import LARGEST_BUNDLE, register_bundle
 from sordino.server.registry.devices import create_device
@@ -24,7 +24,7 @@ from sordino.server.rights.audit import Action, record
 from sordino.server.rights.consent import add_decision
 from sordino.server.store import Store
 
-STUDY: Final = "first"
+FIRST_STUDY: Final = "first"
 USER: Final = "user-1"
 DEVICE: Final = "first device"
 ACTOR: Final = "sordino serve"
@@ -66,9 +66,9 @@ def _add_bundle(store: Store, path: Path) -> FirstUser | None:
     """The first user, where the first study is new."""
     content = _content(path)
     with store.transaction() as session:
-        study = session.scalar(select(Study).where(Study.name == STUDY))
+        study = session.scalar(select(StudyRow).where(StudyRow.name == FIRST_STUDY))
         new = study is None
-        study = study or create_study(session, store, STUDY)
+        study = study or create_study(session, store, FIRST_STUDY)
         try:
             bundle = register_bundle(session, store, study.id, content)
         except Problem as problem:
@@ -80,7 +80,7 @@ def _add_bundle(store: Store, path: Path) -> FirstUser | None:
         return _add_user(session, store, study, bundle) if new else None
 
 
-def _add_user(session: Session, store: Store, study: Study, bundle: Bundle) -> FirstUser:
+def _add_user(session: Session, store: Store, study: StudyRow, bundle: BundleRow) -> FirstUser:
     participant = create_participant(session, store, study.id, USER)
     policies = select(BundlePolicy.digest).where(BundlePolicy.bundle_id == bundle.id).distinct()
     for digest in session.scalars(policies).all():

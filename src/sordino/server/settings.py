@@ -22,7 +22,7 @@ class OpenIdProvider:
 
 
 @dataclass(frozen=True)
-class Settings:
+class ServerSettings:
     """The settings of a server. Only `sordino serve` reads the environment and the clock."""
 
     folder: Path

@@ -11,13 +11,13 @@ from sqlalchemy.orm import Session
 from sordino.server.database.engine import connect
 from sordino.server.database.keys import KeyStore
 from sordino.server.database.partitions import Partitions
-from sordino.server.settings import Settings
+from sordino.server.settings import ServerSettings
 
 
 class Store:
     """The database of a server and the keys of its users."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ServerSettings) -> None:
         self.settings = settings
         self.engine = connect(settings.database_url)
         self.keys = KeyStore(settings.keys_url)

@@ -70,6 +70,7 @@ def compare(
     cache: str | Path | None = CACHE,
     jobs: int = 0,
     noise: str | Path | None = None,
+    public: Corpus | None = None,
     releases: Sequence[str | Family | Callable[[Policy, int], Any]] = (),
     notices: Sequence[str] = (),
     latex: bool = False,
@@ -82,7 +83,7 @@ def compare(
     policies name the same emotions, and each requires another one. `releases` replaces those of the
     options: names, references `module:Fitter`, or the classes of fitters of a user's own
     (`sordino.release.resolve`). `noise` is a folder with recordings of noise for the copies, if the
-    options have conditions.
+    options have conditions; `public` are recordings of other people that decide the scaled space.
     """
     out, features = storage.folder(out), feature_sets.resolve(features)
     options = options or replace(bundle_options(features), releases=RELEASES)
@@ -91,9 +92,16 @@ def compare(
         options = replace(options, releases=tuple(dict.fromkeys([NONE, *names])))
     check_required(policies)
     emotions = common_emotions(policies)
-    minimum.check_minimum("compare", corpus, options, policies, fitters)
+    minimum.check_minimum("compare", corpus, options, policies, fitters, features=features)
     inputs = prepare(
-        corpus, features, options, emotions=emotions, noise=noise, cache=cache, jobs=jobs
+        corpus,
+        features,
+        options,
+        emotions=emotions,
+        noise=noise,
+        public=public,
+        cache=cache,
+        jobs=jobs,
     )
     guesses, units = predictions(
         inputs, out / "units", options, policies=policies, fitters=fitters, jobs=jobs
@@ -293,7 +301,9 @@ _BOUND: Final = (
 _SHIPPED: Final = (
     "An attacker has the part and a candidate recording, and infers if the recording was fitted on "
     "(against others of the same speakers), or if its speaker was (with recordings that were not). "
-    "In each of two games, half of all speakers, drawn at random, take part in a fit. Chance is "
-    "0.5. The positions of prototypes are differentially private, given the mean, spread and "
-    "directions of speech. The rest is not, so **a bundle as a whole has no epsilon**."
+    "In each of two games, half of all speakers, drawn at random, take part in a fit with half of "
+    "their recordings. Chance is 0.5. Principal components of few recordings hold each of them "
+    "whole; `--public` fits scaling and components on other people. The positions of prototypes "
+    "are differentially private, given the mean, spread and directions of speech. The rest is "
+    "not, so **a bundle as a whole has no epsilon**."
 )

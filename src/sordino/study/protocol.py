@@ -23,7 +23,7 @@ from sordino.corpora.split import DRAWS, Part, Parts
 from sordino.corpora.table import Corpus
 from sordino.define import GENDERS
 from sordino.errors import AttackError, CorpusError, FeatureError, ReleaseError, SplitError
-from sordino.features import CACHE, FEATURE_SETS, PreprocessFitter
+from sordino.features import CACHE, FEATURE_SETS, Preprocess, PreprocessFitter
 from sordino.features.copies import COPIES
 from sordino.features.renderings import condition_record
 from sordino.nn.fit import Settings
@@ -189,6 +189,13 @@ class Inputs(NamedTuple):
     """The division of the speakers in each draw."""
     noise: tuple[str, ...] = ()
     """Checksums of the user's recordings of noise in the copies."""
+    public: Preprocess | None = None
+    """The scaled space of recordings of other people; without it, each fit has its own."""
+
+    def scaling(self, rows: Rows, options: Options) -> Preprocess:
+        """The scaled space: the public one, or that of these rows of `x`."""
+        fitter = PreprocessFitter(options.scale, options.components)
+        return self.public or fitter.fit(self.x[rows])
 
     @property
     def copies(self) -> int:
@@ -219,6 +226,7 @@ def prepare(
     max_draws: int = DRAWS,
     require_validation: bool = False,
     noise: str | Path | None = None,
+    public: Corpus | None = None,
     cache: str | Path | None = CACHE,
     jobs: int = 0,
 ) -> Inputs:
@@ -228,11 +236,12 @@ def prepare(
     and both genders. Speakers are checked before features are computed.
 
     With the conditions `standard`, the copies follow. `noise` is a folder with recordings of noise
-    for them.
+    for them. `public` are recordings of other people: they and their copies decide the scaled
+    space, so that it tells nothing of the speakers of the study.
 
     Raises `CorpusError` if an emotion or a gender is missing, `SplitError` if a part of a draw
-    lacks one of them, `FeatureError` for copies of a table of vectors and for noise without copies,
-    and the errors of `sordino.features.extract`.
+    lacks one of them, or if a recording is public and in the study, `FeatureError` for copies of a
+    table of vectors and for noise without copies, and the errors of `sordino.features.extract`.
     """
     sounds = noises_of(options.conditions, noise)
     utterances = select(corpus, emotions)
@@ -240,8 +249,26 @@ def prepare(
     parts = draws(utterances, options, sums, emotions)[:max_draws]
     if require_validation:
         draws(utterances, replace(options, measured_on="validation"), sums, emotions)
-    x = feature_vectors(features, corpus, emotions, options.fitted_copies, sounds, cache, jobs)
-    return Inputs(utterances, x, sums, parts, tuple(sound.checksum for sound in sounds))
+    settings = (options.fitted_copies, sounds, cache, jobs)
+    space = None
+    if public is not None:
+        _check_public(public, sums)
+        every = sorted(set(public.table["emotion"]))
+        fitter = PreprocessFitter(options.scale, options.components)
+        space = fitter.fit(feature_vectors(features, public, every, *settings))
+    x = feature_vectors(features, corpus, emotions, *settings)
+    noises = tuple(sound.checksum for sound in sounds)
+    return Inputs(utterances, x, sums, parts, noises, space)
+
+
+def _check_public(public: Corpus, sums: NDArray[np.str_]) -> None:
+    """Raise `SplitError` if recordings of the study are among the public ones."""
+    shared = np.isin(sums, public.checksums()).sum()
+    if shared:
+        raise SplitError(
+            f"{shared} recordings of the study are among the public ones ({public.name}), which "
+            "decide the scaled space: expected recordings of other people: name another corpus"
+        )
 
 
 def select(corpus: Corpus, emotions: Sequence[str] = FOUR_EMOTIONS) -> Corpus:
@@ -315,8 +342,7 @@ def space(inputs: Inputs, parts: Parts, options: Options, transform: Rows | None
     if transform is None:
         transform = inputs.with_copies(parts.transform).rows
     rows = {"transform": transform, "risk": risk, "both": np.concatenate([risk, transform])}
-    fitter = PreprocessFitter(options.scale, options.components)
-    return fitter.fit(inputs.x[rows[options.fit_on]])(inputs.x)
+    return inputs.scaling(rows[options.fit_on], options)(inputs.x)
 
 
 def parties(parts: Parts) -> dict[str, Rows]:

@@ -1,7 +1,7 @@
 """Whether the parts of a drawn release that leave the lab remember recordings or speakers.
 
 A game with all speakers of a corpus: half of them are members, and half of the recordings of each
-member are fitted on. An attacker has the prototypes and candidate recordings.
+member are fitted on. An attacker has a part that ships and candidate recordings.
 
     recording   a fitted recording against another one of the same speakers
     speaker     another recording of a member against one of a non-member
@@ -9,74 +9,116 @@ member are fitted on. An attacker has the prototypes and candidate recordings.
 There are two games with members of their own, drawn independently. The best of several
 similarities between a candidate and the prototypes is selected in one game and measured in the
 other, so that neither voices nor the selection move the figure in the mean of many draws; chance is
-1/2. The scaled space of the game is fitted on all recordings, so that prototypes are measured
-alone. For the release `none` the space is fitted on the members instead: it measures scaling and
-principal components. The scorer and the threshold, which ship too, are not attacked.
+1/2. The scaled space of the game is fitted on all recordings, so that each part is measured alone:
+
+    none          scaling and principal components, fitted on the members
+    scaling       the same with the components of all recordings
+    components    the same with the scaling of all recordings
+    drawn         prototypes
+    drawn+rae-25  prototypes, and the means, the covariance and the network of the autoencoder
+
+The scorer and the threshold, which ship too, are not attacked.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sordino import metrics
-from sordino.corpora.split import Part
+from sordino.corpora.split import Part, every_fourth
 from sordino.corpora.table import Corpus
-from sordino.define import Role
 from sordino.errors import ReleaseError
-from sordino.features import PreprocessFitter
+from sordino.features import Preprocess
 from sordino.nn.fit import run_plan
-from sordino.release import DrawnFitter
+from sordino.release import Drawn, DrawnFitter, Mixture, MixtureFitter
+from sordino.release.array_release import ArrayRelease
 from sordino.report.verdict import NONE
-from sordino.types import Codes, Matrix, Vectors
+from sordino.types import Codes, Matrix, Rows, Vectors
 
-QUESTIONS = ("recording", "speaker")
+QUESTIONS: Final = ("recording", "speaker")
 """What is inferred."""
+
+SPACE_PARTS: Final = ("scaling", "components")
+"""The parts of the scaled space that are also measured alone."""
 
 Mask = NDArray[np.bool_]
 Similarities = dict[str, Matrix]
 
 
 def shipped_membership(
-    fitters: Mapping[str, DrawnFitter],
+    fitters: Mapping[str, DrawnFitter | MixtureFitter],
     x: Vectors,
     corpus: Corpus,
-    space: PreprocessFitter,
+    scaling: Callable[[Rows], Preprocess],
     seed: int,
 ) -> dict[str, dict[str, list[float]]]:
-    """The AUC of the best attacker in each game by release and question; two games each.
+    """The AUC of the best attacker in each game by part and question; two games each.
 
-    `x` has the features of the utterances, `(utterances, d)`. A release that needs more speakers is
-    left out.
+    `x` has the features of the utterances, `(utterances, d)`; `scaling` fits the scaled space of
+    some of its rows. A release that needs more speakers is left out.
     """
-    z, games = space.fit(x)(x), list(_games(corpus.speaker, corpus.genders(), seed))
-    figures = {NONE: _figures(games, [_norms(space.fit(x[game.fitted])(x)) for game in games])}
+    public = scaling(np.arange(len(x)))
+    games = list(draw_games(corpus.speaker, corpus.genders(), seed))
+    parts = [space_parts(scaling(np.flatnonzero(game.fitted)), public, x) for game in games]
+    figures = {name: cross_selected(games, [part[name] for part in parts]) for name in parts[0]}
+    z, emotion = public(x), corpus.column("emotion")
     for name, fitter in fitters.items():
-        of_bin = np.isin(corpus.roles(fitter.policy), (Role.NEUTRAL, Role.REQUIRED))
-        parts = [Part(rows, rows[:0]) for rows in (np.flatnonzero(game.fitted) for game in games)]
         try:
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", ".* sound like ")
-                releases = [run_plan(fitter.plan(z, corpus, part)) for part in parts]
+            measured = []
+            for game in games:
+                part = _fitting_part(fitter, emotion, game)
+                with warnings.catch_warnings():
+                    warnings.filterwarnings("ignore", ".* sound like ")
+                    release = run_plan(fitter.plan(z, corpus, part))
+                measured.append(_release_game(release, z, emotion, game, part))
         except ReleaseError:
             continue
-        scores = [_similarities(z, release.arrays["prototypes"]) for release in releases]
-        figures[name] = _figures([game.among(of_bin) for game in games], scores)
+        figures[name] = cross_selected(*map(list, zip(*measured, strict=True)))
     return figures
 
 
-class _Game:
+def _fitting_part(
+    fitter: DrawnFitter | MixtureFitter, emotion: NDArray[np.str_], game: Game
+) -> Part:
+    """The fitted rows of a game; a quarter of them stops the training of an autoencoder."""
+    rows = np.flatnonzero(game.fitted)
+    return (
+        every_fourth(rows, emotion) if isinstance(fitter, MixtureFitter) else Part(rows, rows[:0])
+    )
+
+
+def _release_game(
+    release: ArrayRelease, z: Vectors, emotion: NDArray[np.str_], game: Game, part: Part
+) -> tuple[Game, Similarities]:
+    """A game among the rows of which prototypes have the emotion, without those that stopped a
+    training, and the similarities in it.
+    """
+    drawn = release.drawn if isinstance(release, Mixture) else release
+    if not isinstance(drawn, Drawn):
+        raise TypeError(f"a {type(drawn).__name__}, expected a drawn release")
+    among = np.isin(emotion, (drawn.policy.neutral, drawn.policy.required))
+    among[part.validation] = False
+    scores = similarities(z, drawn.arrays["prototypes"])
+    if isinstance(release, Mixture):
+        scores |= _residual_sizes(release, z)
+    return game.among(among), scores
+
+
+class Game:
     """The rows of one game: those fitted on, further ones of members, and those of non-members."""
 
     def __init__(self, fitted: Mask, unused: Mask, outside: Mask) -> None:
         self.fitted, self.unused, self.outside = fitted, unused, outside
 
-    def among(self, rows: Mask) -> _Game:
+    def among(self, rows: Mask) -> Game:
         """The same game among some rows."""
-        return _Game(self.fitted & rows, self.unused & rows, self.outside & rows)
+        return Game(self.fitted & rows, self.unused & rows, self.outside & rows)
 
     def auc(self, score: Matrix, question: str) -> float:
         """The AUC of a score for `question`."""
@@ -87,7 +129,7 @@ class _Game:
         return float(metrics.auc(positive[rows], score[rows]))
 
 
-def _games(speaker: NDArray[np.str_], gender: Codes, seed: int) -> Iterator[_Game]:
+def draw_games(speaker: NDArray[np.str_], gender: Codes, seed: int) -> Iterator[Game]:
     """Two games. In each, half of the speakers of each gender are members, drawn independently: if
     the second game exchanged members and others, a similarity that prefers some voices would win in
     one game and lose in the other, and the figure would lie below chance.
@@ -99,10 +141,10 @@ def _games(speaker: NDArray[np.str_], gender: Codes, seed: int) -> Iterator[_Gam
             names = random.permutation(np.unique(speaker[gender == code]))
             chosen += names[: len(names) // 2].tolist()
         member, half = np.isin(speaker, chosen), random.random(len(speaker)) < 0.5
-        yield _Game(member & half, member & ~half, ~member)
+        yield Game(member & half, member & ~half, ~member)
 
 
-def _similarities(z: Vectors, prototypes: Vectors) -> Similarities:
+def similarities(z: Vectors, prototypes: Vectors) -> Similarities:
     """Similarities of candidates to the nearest prototype and to all, raw and with every dimension
     on one scale.
     """
@@ -120,14 +162,53 @@ def _similarities(z: Vectors, prototypes: Vectors) -> Similarities:
     return scores
 
 
-def _norms(z: Vectors) -> Similarities:
-    """Sizes in a scaled space, which differ between recordings that it was fitted on and others."""
+def space_parts(fitted: Preprocess, public: Preprocess, x: Vectors) -> dict[str, Similarities]:
+    """The similarities of all rows to the scaled space of the members and to each part of it."""
+    scaling = replace(public, offset=fitted.offset, factor=fitted.factor, mean=fitted.mean)
+    spaces = (fitted, scaling, replace(public, components=fitted.components))
+    names = (NONE, *SPACE_PARTS)
+    return {
+        name: _space_similarities(space, public, x)
+        for name, space in zip(names, spaces, strict=True)
+    }
+
+
+def _space_similarities(space: Preprocess, public: Preprocess, x: Vectors) -> Similarities:
+    """Sizes in a scaled space, the share of a recording that its components hold, and the
+    similarity to its offset (Homer et al. 2008), which differ between recordings that it was fitted
+    on and others.
+    """
+    z = space(x)
     deviation = np.maximum(z.std(axis=0), np.finfo(np.float32).tiny)
-    sizes = {"raw": np.linalg.norm(z, axis=1), "scaled": np.linalg.norm(z / deviation, axis=1)}
+    scaled = np.clip((x - space.offset) * space.factor, *space.config["clip"]) - space.mean
+    raw = np.linalg.norm(z, axis=1)
+    whole = np.maximum(np.linalg.norm(scaled, axis=1), np.finfo(np.float32).tiny)
+    offset = public(space.offset[None].astype(x.dtype))[0]
+    sizes = {
+        "raw": raw,
+        "scaled": np.linalg.norm(z / deviation, axis=1),
+        "share": raw / whole,
+        "offset": public(x) @ offset,
+    }
     return sizes | {f"{name} small": -size for name, size in sizes.items()}
 
 
-def _figures(games: list[_Game], scores: list[Similarities]) -> dict[str, list[float]]:
+def _residual_sizes(release: Mixture, z: Vectors) -> Similarities:
+    """Sizes of the residual of the autoencoder, which is smaller for recordings of its fit: by the
+    means and the covariance that ship, and from the recording itself.
+    """
+    out, factor = release.autoencoder(z), np.asarray(release.arrays["factor"], np.float64)
+    residual = out - release.arrays["means"][release.drawn.decide(z)]
+    position = residual @ (factor / (factor**2).sum(axis=1, keepdims=True)).T
+    return {
+        "residual": -np.linalg.norm(residual, axis=1),
+        "residual scaled": -np.linalg.norm(position, axis=1),
+        "residual outside": -np.linalg.norm(residual - position @ factor, axis=1),
+        "reconstruction": -np.linalg.norm(out - z, axis=1),
+    }
+
+
+def cross_selected(games: list[Game], scores: list[Similarities]) -> dict[str, list[float]]:
     """For each question, the AUC in each game of the attacker that is the best in the other."""
     figures = {}
     for question in QUESTIONS:

@@ -17,6 +17,7 @@ from sordino.report.estimate_table import Estimate, Estimates
 from sordino.report.estimates import bounded
 from sordino.report.tables import Cell, Table, limits, number, with_interval
 from sordino.report.verdict import NONE
+from sordino.study.shipped_membership import SPACE_PARTS
 
 NULL_METRIC: Final = "auc_null"
 """The AUC of an attack when the secret is shuffled over speakers: its mean over shuffles, and the
@@ -25,6 +26,13 @@ range of 95 %.
 
 MEMBERSHIP: Final = {"recording": "membership_recording", "speaker": "membership"}
 """The metrics of membership inference by what ships."""
+
+_PART_NAMES: Final = {
+    NONE: "scaling and principal components",
+    "part=scaling": "scaling alone",
+    "part=components": "principal components alone",
+    "drawn+rae-25": "prototypes, means, covariance and network of drawn+rae-25",
+}
 
 UNIT_METRICS: Final = ("bound_auc", "bound_uar", "bound_advantage", NULL_METRIC)
 """The metrics of these estimates."""
@@ -88,24 +96,29 @@ def null_rows(estimates: pd.DataFrame, units: Mapping[str, Any]) -> pd.DataFrame
 
 def membership_rows(estimates: pd.DataFrame, units: Mapping[str, Any]) -> pd.DataFrame:
     """Rows `membership_recording` and `membership` of what ships, for each policy, and with an
-    empty `required` for the mean over policies: AUCs of the best attacker with the prototypes, or
-    with the scaled space for `none` (`sordino.study.shipped_membership`).
+    empty `required` for the mean over policies: AUCs of the best attacker with one part
+    (`sordino.study.shipped_membership`). The `condition` of the rows of `none` names the part of
+    the scaled space; it is empty for the whole of it.
 
     The interval is that of the mean over games (Student's t); the games of a run share speakers.
+    Policies of one draw have the same games, so that their mean counts as one.
     """
-    values: dict[tuple[str, str, str], list[float]] = {}
-    for required, release, draws in _by_release(units, "membership"):
-        for draw in draws:
-            for question, auc in draw.items():
-                for policy in (required, ""):
-                    values.setdefault((policy, release, question), []).extend(auc)
+    values: dict[tuple[str, str, str], list[list[float]]] = {}
+    for required, part, draws in _by_release(units, "membership"):
+        for question in dict.fromkeys(question for draw in draws for question in draw):
+            auc = [game for draw in draws for game in draw[question]]
+            values.setdefault((part, question, required), []).append(auc)
+            values.setdefault((part, question, ""), []).append(auc)
     lines = []
-    for (required, release, question), auc in values.items():
-        mean, error = float(np.mean(auc)), float(np.std(auc, ddof=1) / np.sqrt(len(auc)))
-        reach = float(stats.t.ppf(0.975, len(auc) - 1)) * error
+    for (part, question, required), of_policies in values.items():
+        # of a policy with too few speakers in some draws, fewer games are known
+        games = np.mean([auc[: min(map(len, of_policies))] for auc in of_policies], axis=0)
+        mean, error = float(games.mean()), float(games.std(ddof=1) / np.sqrt(len(games)))
+        reach = float(stats.t.ppf(0.975, len(games) - 1)) * error
         lines.append(
             {
-                "release": release,
+                "release": NONE if part in SPACE_PARTS else part,
+                "condition": f"part={part}" if part in SPACE_PARTS else "",
                 "required": required,
                 "knowledge": str(Knowledge.INFORMED),
                 "attacker": "best",
@@ -123,15 +136,20 @@ def membership_rows(estimates: pd.DataFrame, units: Mapping[str, Any]) -> pd.Dat
 def membership_table(estimates: pd.DataFrame) -> Table:
     """The membership inference of what ships, as means over policies."""
     shipped = estimates[of_units(estimates) & (estimates["target"] == "membership")]
-    look = Estimates(shipped[shipped["required"] == ""])
+    shipped = shipped[shipped["required"] == ""]
+    look = Estimates(shipped)
     rows = []
-    for release in dict.fromkeys(shipped["release"]):
+    for release, condition in dict.fromkeys(
+        zip(shipped["release"], shipped["condition"], strict=True)
+    ):
         cells = [
             cell
             for metric in MEMBERSHIP.values()
-            for cell in with_interval(look.find(metric=metric, release=release, required=""))
+            for cell in with_interval(
+                look.find(metric=metric, release=release, condition=condition)
+            )
         ]
-        name = "scaling and principal components" if release == NONE else f"prototypes of {release}"
+        name = _PART_NAMES.get(condition or release, f"prototypes of {release}")
         rows.append([Cell(name, "name"), *cells])
     heads = [
         [("", 1), ("a recording, AUC", 2), ("a speaker, AUC", 2)],

@@ -8,30 +8,28 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 import pandas as pd
 import torch
 from sklearn.base import BaseEstimator
 from threadpoolctl import threadpool_limits
 
-from sordino import attack, plugins, workers
+from sordino import attack, parallel, plugins
 from sordino.attack import RiskAttacker
 from sordino.checkpoints import Finished
 from sordino.corpora.split import Parts
 from sordino.errors import ReleaseError
-from sordino.features import PreprocessFitter
 from sordino.metrics.bound import Bound
 from sordino.nn.fit import Plan, run_plan, run_rounds
 from sordino.nn.stack import fit_stacks
 from sordino.policy import Policy
-from sordino.release import Drawn, DrawnFitter, Fitter, Release, bounds, plan_all
+from sordino.release import Drawn, DrawnFitter, Fitter, MixtureFitter, Release, bounds, plan_all
 from sordino.release.drawn.fit import Space
 from sordino.study.checkpoints import gather_units
 from sordino.study.protocol import POLICIES, Fitters, Inputs, Options, space
@@ -80,7 +78,8 @@ def inputs_digest(inputs: Inputs, options: Options, fitters: Fitters) -> str:
         " ".join([name, f"{estimator!r}", plugins.source(estimator), *_sources(estimator)])
         for name, estimator in fitters.attackers.items()
     ]
-    content = json.dumps([asdict(options), attackers], sort_keys=True) + labels
+    space = inputs.public.hash if inputs.public else ""
+    content = json.dumps([asdict(options), attackers, space], sort_keys=True) + labels
     vectors = np.ascontiguousarray(inputs.x).tobytes()
     return hashlib.sha256(content.encode() + vectors).hexdigest()
 
@@ -190,20 +189,25 @@ class _Unit:
         return figures
 
     def membership(self) -> dict[str, dict[str, list[float]]]:
-        """The membership inference of each drawn release by its prototypes, and of the scaled
-        space.
+        """The membership inference of each drawn release and mixture by what ships, and of the
+        scaled space.
         """
         inputs, options = self.study.inputs, self.study.options
         drawn = {
             name: fitter
             for name, fitter in zip(options.releases, self.fitters, strict=True)
-            if isinstance(fitter, DrawnFitter)
+            if isinstance(fitter, DrawnFitter | MixtureFitter)
         }
         if not drawn:
             return {}
-        scaling = PreprocessFitter(options.scale, options.components)
-        x = inputs.x[: len(inputs.corpus)]
-        return shipped_membership(drawn, x, inputs.corpus, scaling, self.seed)
+        recordings = inputs._replace(x=inputs.x[: len(inputs.corpus)])
+        return shipped_membership(
+            drawn,
+            recordings.x,
+            inputs.corpus,
+            lambda rows: recordings.scaling(rows, options),
+            self.seed,
+        )
 
     def attack(self, z: Vectors, ignorant: RiskAttacker, releases: Sequence[Release]) -> Finished:
         """The guesses of all attackers on every release of recordings, and the record of the
@@ -250,20 +254,16 @@ class _Unit:
 
 
 def _compute(units: Sequence[_Unit], jobs: int) -> Iterable[Finished]:
-    pool: Callable[..., Iterable[Finished]] = workers.parallel(
-        jobs, return_as="generator_unordered"
-    )
     if torch.cuda.is_available():
         spaces = [unit.space() for unit in units]
         plans = [unit.plan(z) for unit, z in zip(units, spaces, strict=True)]
         calls = zip(units, spaces, run_rounds(plans, fit_stacks), strict=True)
-        return pool(joblib.delayed(_attack)(unit, z, *models) for unit, z, models in calls)
-    return pool(joblib.delayed(_finish)(unit) for unit in units)
+        return parallel.map(_attack, calls, jobs=jobs)
+    return parallel.map(_finish, units, jobs=jobs)
 
 
-def _attack(
-    unit: _Unit, z: Vectors, ignorant: RiskAttacker, releases: Sequence[Release]
-) -> Finished:
+def _attack(call: tuple[_Unit, Vectors, tuple[RiskAttacker, list[Release]]]) -> Finished:
+    unit, z, (ignorant, releases) = call
     unit.study.fitters.add_attackers()
     return unit.attack(z, ignorant, releases)
 

@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
 from sordino.errors import ReleaseError
 from sordino.policy import Policy
 from sordino.release import DrawnFitter
-from sordino.release.drawn.gaussian_mechanism import noise_scale
+from sordino.release.drawn.gaussian_mechanism import add_gaussian_noise, noise_scale
 from sordino.release.drawn.prototypes import (
     COUNT,
     EPSILON,
@@ -64,14 +65,34 @@ def test_a_speaker_moves_the_means_by_at_most_the_sensitivity() -> None:
     assert max(changes) == pytest.approx(np.sqrt(2) / 12)  # √classes / speakers, reached
 
 
-@pytest.mark.parametrize("epsilon", [0.1, 1.0, 4.0])
-def test_the_noise_has_exactly_the_stated_delta(epsilon: float) -> None:
+@pytest.mark.parametrize("epsilon", [0.1, 1.0, 6.0])
+def test_noise_is_little_more_than_the_exact_least(epsilon: float) -> None:
     delta, scale = 1e-3, noise_scale(epsilon, 1e-3, 2.0)
-    grid = np.linspace(-12 * scale, 12 * scale + 2, 400_001)
-    density = [np.exp(-(((grid - mean) / scale) ** 2) / 2) for mean in (0.0, 2.0)]
-    p, q = (values / (scale * np.sqrt(2 * np.pi)) for values in density)
-    excess = np.maximum(p - np.exp(epsilon) * q, 0).sum() * (grid[1] - grid[0])
-    assert excess == pytest.approx(delta, rel=1e-3)  # the hockey-stick divergence
+    # (epsilon, delta) holds if and only if this is at most delta (Balle and Wang 2018, theorem 8)
+    excess = [
+        norm.cdf(1 / s - epsilon * s / 2) - np.exp(epsilon) * norm.cdf(-1 / s - epsilon * s / 2)
+        for s in (scale, scale / 1.3)
+    ]
+    assert excess[0] < delta < excess[1]
+
+
+@pytest.mark.parametrize("seed", [None, 0])
+def test_noise_has_the_stated_deviation(seed: int | None) -> None:
+    random = None if seed is None else np.random.default_rng(seed)
+    noise = add_gaussian_noise(np.full((2, 1_000), 3.0), 0.5, random) - 3
+    assert noise.shape == (2, 1_000)
+    assert noise.std() == pytest.approx(0.5, rel=0.1)
+    assert abs(noise.mean()) < 0.05
+    assert abs(noise[0] @ noise[1]) / 1_000 < 0.04
+
+
+def test_secret_noise_differs_and_that_of_a_seed_does_not() -> None:
+    secret, public = (
+        [prototypes(rows(), LABELS, SPEAKER, NAMES, random()) for _ in range(2)]
+        for random in (lambda: None, lambda: np.random.default_rng(0))
+    )
+    assert np.array_equal(public[0], public[1])
+    assert (secret[0] != secret[1]).all()
 
 
 @pytest.mark.parametrize(
@@ -87,6 +108,8 @@ def test_no_noise_or_wrong_settings() -> None:
     assert noise_scale(np.inf, 1e-5, 1.0) == 0.0
     with pytest.raises(ReleaseError, match="expected a positive epsilon, a delta between 0 and 1"):
         noise_scale(0.0, 1e-5, 1.0)
+    with pytest.raises(ReleaseError, match="OpenDP finds no noise for them"):
+        noise_scale(1e6, 1e-5, 1.0)
     wrong: list[Any] = [0, -1.0, float("nan"), True, "6"]
     for epsilon in wrong:
         with pytest.raises(ReleaseError, match=r"prototype_epsilon .*, expected a number above 0"):

@@ -4,6 +4,7 @@ make bins alike.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -100,7 +101,7 @@ def test_randomised_response_flips_as_often_as_epsilon_says() -> None:
         "drawn", general.config | {"task": "activation", "epsilon": 1.0}, general.network, arrays
     )
     kept = np.mean([release.read(release(data, key)) == release.decide(data) for key in range(8)])
-    assert kept == pytest.approx(np.e / (np.e + 2), abs=0.03)
+    assert kept == pytest.approx(math.e / (math.e + 2), abs=0.03)
 
 
 def test_the_heads_of_attributes_see_what_is_let_out() -> None:

@@ -40,6 +40,7 @@ def json_bodies(objects: Objects, name: str) -> dict[str, Any]:
         "POST /v1/studies/{study}/participants": {"pseudonym": "p-new"},
         "POST /v1/studies/{study}/participants/{participant}/devices": {"name": "x"},
         "POST /v1/studies/{study}/signing-keys": {"public_key": "ab" * 32},
+        "PUT /v1/studies/{study}/budget": {"epsilon": 1.0, "epsilon_per_table": 0.1},
     }
 
 

@@ -15,7 +15,7 @@ from sordino.server.access.principal import Scope
 from sordino.server.access.session import IDLE_SECONDS, SESSION_SECONDS
 from sordino.server.access.token import ACCOUNT_PREFIX, DEVICE_PREFIX, new_token, token_digest
 from sordino.server.database.account_tables import Account, ApiToken, BrowserSession, Passkey
-from sordino.server.database.metadata import METADATA
+from sordino.server.database.metadata import TABLES_METADATA
 from sordino.server.database.tables import (
     BundlePolicy,
     Consent,
@@ -23,7 +23,7 @@ from sordino.server.database.tables import (
     Participant,
     Purpose,
     SigningKey,
-    Study,
+    StudyRow,
 )
 from sordino.server.registry.bundles import register_bundle
 from sordino.server.registry.studies import create_participant, create_study
@@ -68,7 +68,7 @@ class Objects:
         with self.store.reading() as session:
             return {
                 table.name: sorted(map(tuple, session.execute(select(table))), key=repr)
-                for table in METADATA.sorted_tables
+                for table in TABLES_METADATA.sorted_tables
                 if table.name != "audit_event"
             }
 
@@ -117,7 +117,11 @@ class _Maker:
         self.accounts: dict[str, int] = {}
 
     def account(
-        self, login: str, role: str, study: Study | None = None, person: Participant | None = None
+        self,
+        login: str,
+        role: str,
+        study: StudyRow | None = None,
+        person: Participant | None = None,
     ) -> None:
         """An account with a token and a session."""
         account = Account(role=role, login=login, created=self.now)

@@ -23,8 +23,8 @@ from fastapi.testclient import TestClient
 from sordino.server.access.password import Passwords
 from sordino.server.app import create_app
 from sordino.server.database.account_tables import Account
-from sordino.server.database.tables import Bundle, BundlePolicy, Participant
-from sordino.server.settings import Settings
+from sordino.server.database.tables import BundlePolicy, BundleRow, Participant
+from sordino.server.settings import ServerSettings
 from sordino.server.store import Store
 from tests.server.conftest import START, Scene, make_scene, make_user
 
@@ -130,11 +130,11 @@ class Site:
 def prepared_site(folder: Path, port: int = 8000) -> Iterator[Site]:
     """The application of a server with a bundle, its rates and its limits."""
     address = f"http://localhost:{port}"
-    app = create_app(Settings(folder=folder, address=address, clock=lambda: float(START)))
+    app = create_app(ServerSettings(folder=folder, address=address, clock=lambda: float(START)))
     app.state.access.passwords = Passwords(PasswordHasher(1, 8, 1))
     site = Site(address, app, make_scene(app.state.store, "mood"))
     with site.store.transaction() as session:
-        session.get_one(Bundle, site.scene.bundle.id).card = CARD
+        session.get_one(BundleRow, site.scene.bundle.id).card = CARD
         policy = session.get_one(BundlePolicy, site.scene.policies["drawn"].id)
         policy.rates = CARD["audit"]["drawn"]["rates"]
     try:

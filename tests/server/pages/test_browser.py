@@ -13,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
 from sordino.server.database.tables import Purpose
-from sordino.server.rights.statistics import compute_statistics
+from sordino.server.groups.statistics import compute_statistics
 from tests.server.conftest import set_consent
 from tests.server.pages.site import DAYS, PASSWORD, RELEASES_A_DAY, STEP, Site, running_site
 
@@ -113,7 +113,7 @@ def sign_in(page: Page, login: str) -> None:
 
 
 def no_overflow(page: Page) -> bool:
-    return page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
 
 
 def violations(page: Page, kind: str, values: list[str]) -> list[str]:
@@ -144,6 +144,8 @@ def test_a_user_sees_a_trend_pauses_exports_and_deletes(
     page.get_by_text("Paused.").wait_for()
     page.get_by_role("button", name="Resume").click()
     page.get_by_text("Resumed. This server").wait_for()
+    page.get_by_role("button", name="Revoke watch").click()
+    page.get_by_role("cell", name="revoked").wait_for()
     with page.expect_download() as download:
         page.get_by_role("button", name="Export as JSON").click()
     download.value.save_as(tmp_path / "export.json")
@@ -200,7 +202,9 @@ def test_a_researcher_sees_groups_rates_and_shared_trends_only(open_page: Open, 
             )
     page.reload()
     assert page.get_by_role("row", name="p1").get_by_text("not shared").is_visible()
-    assert page.goto("/study/participants/p1").status == 404
+    answer = page.goto("/study/participants/p1")
+    assert answer is not None
+    assert answer.status == 404
     page.goto("/study/participants/p-moss")
     assert page.get_by_role("img", name="Share of sad speech").is_visible()
     page.goto("/study/rates")

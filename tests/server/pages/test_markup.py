@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from fastapi.testclient import TestClient
 
-from sordino.server.database.tables import Bundle, BundlePolicy, Device, Participant, Study
+from sordino.server.database.tables import BundlePolicy, BundleRow, Device, Participant, StudyRow
 from sordino.server.registry.studies import create_study
 from tests.server.pages.site import CARD, DAYS, PASSWORD, Site, prepared_site
 
@@ -30,13 +30,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         for login, role in (("lab", "researcher"), ("root", "operator")):
             prepared.account(login, role)
         with prepared.store.transaction() as session:
-            for study in session.query(Study):
+            for study in session.query(StudyRow):
                 study.name = MARKUP
             for user in session.query(Participant):
                 user.cohort = MARKUP[:64]
             for device in session.query(Device):
                 device.name = MARKUP[:64]
-            for bundle in session.query(Bundle):
+            for bundle in session.query(BundleRow):
                 bundle.name = MARKUP
                 bundle.card = copy.deepcopy(CARD)
                 limits = bundle.card["audit"][MARKUP] = bundle.card["audit"]["drawn"]

@@ -38,7 +38,7 @@ def test_a_share_of_one_is_at_the_top_and_zero_at_the_axis() -> None:
     assert high.y == WIDE.top
 
 
-def test_a_time_without_an_estimate_is_marked_and_breaks_the_line() -> None:
+def test_a_time_without_an_estimate_breaks_the_line() -> None:
     plot = trend_plot(trend(0.2, 0.3, None, None, 0.4, None, 0.1, 0.1), WIDE)
     assert len(plot.unknown) == 2
     assert [len(line.split()) for line in plot.lines] == [2, 2]

@@ -17,7 +17,7 @@ from sordino.server.errors import Problem
 from sordino.server.pages.error_pages import WORDS
 from sordino.server.pages.rendering import STATIC, Viewer, asset, page
 from sordino.server.pages.security_headers import HEADERS
-from sordino.server.settings import Settings
+from sordino.server.settings import ServerSettings
 
 MARKUP = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{ 7 * 7 }}"
 SIGN_IN: dict[str, dict[str, Any]] = {
@@ -36,7 +36,9 @@ SIGN_IN: dict[str, dict[str, Any]] = {
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """The application, with routes that show a template or raise an error."""
-    app = create_app(Settings(tmp_path_factory.mktemp("store"), address="https://sordino.test"))
+    app = create_app(
+        ServerSettings(tmp_path_factory.mktemp("store"), address="https://sordino.test")
+    )
 
     @app.get("/shown/{template}")
     def shown(template: str, request: Request) -> HTMLResponse:

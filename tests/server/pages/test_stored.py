@@ -6,7 +6,7 @@ import datetime
 
 import pytest
 
-from sordino.server.database.tables import Batch, Purpose, Release
+from sordino.server.database.tables import BatchRow, Purpose, ReleaseRow
 from sordino.server.errors import Problem
 from sordino.server.pages import server_state
 from sordino.server.pages.stored import limits_of_user, stored_of
@@ -18,9 +18,10 @@ DAY = datetime.date(2026, 11, 28)
 
 
 def store_releases(scene: Scene, count: int, day: datetime.date = DAY, first: int = 1) -> None:
+    scene.store.partitions.ensure(day)
     with scene.store.transaction() as session:
         session.add(
-            Batch(
+            BatchRow(
                 device_id=scene.device_id,
                 idempotency_key=f"{first:032x}",
                 body_mac=bytes(32),
@@ -30,7 +31,7 @@ def store_releases(scene: Scene, count: int, day: datetime.date = DAY, first: in
             )
         )
         session.add_all(
-            Release(
+            ReleaseRow(
                 device_id=scene.device_id,
                 number=first + number,
                 participant_id=scene.participant.id,

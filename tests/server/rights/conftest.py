@@ -18,7 +18,7 @@ from sordino.server.database.payloads import (
     pack_vector,
     release_place,
 )
-from sordino.server.database.tables import Batch, BundlePolicy, DailyCount, Device, Release
+from sordino.server.database.tables import BatchRow, BundlePolicy, DailyCount, Device, ReleaseRow
 from sordino.server.store import Store
 
 SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -44,7 +44,7 @@ def add_releases(
         payload = pack_index(index) if policy.prototypes else pack_vector(vector)
         place = release_place(device.id, number)
         session.add(
-            Release(
+            ReleaseRow(
                 device_id=device.id,
                 number=number,
                 participant_id=device.participant_id,
@@ -66,7 +66,7 @@ def add_releases(
         )
     )
     session.add(
-        Batch(
+        BatchRow(
             device_id=device.id,
             idempotency_key=f"{device.last_number:032x}",
             body_mac=cipher.mac(b"body"),

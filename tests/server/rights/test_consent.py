@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -15,7 +16,9 @@ from tests.server.conftest import Clock, Scene, make_scene
 from tests.server.rights.conftest import SQLITE, sign_in
 
 
-def decision(scene: Scene, given: bool, purpose: str = "storage", **further: bool) -> dict:
+def decision(
+    scene: Scene, given: bool, purpose: str = "storage", **further: bool
+) -> dict[str, Any]:
     digest = scene.policies["drawn"].digest
     return {"purpose": purpose, "policy": digest, "given": given, **further}
 
@@ -121,7 +124,9 @@ def test_other_users_and_studies_are_absent(client: TestClient, scene: Scene) ->
         {"further": 1},
     ],
 )
-def test_unknown_decisions_are_refused(client: TestClient, scene: Scene, change: dict) -> None:
+def test_unknown_decisions_are_refused(
+    client: TestClient, scene: Scene, change: dict[str, Any]
+) -> None:
     body = decision(scene, True) | change
     answer = client.put("/v1/participants/me/consents", json=body, headers=own(scene))
     assert answer.status_code in (404, 422)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import sqlite3
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -14,7 +15,7 @@ from sordino.errors import SignatureError, StorageError
 from sordino.server.access.context import Access
 from sordino.server.access.token import new_token, token_digest
 from sordino.server.database.account_tables import BrowserSession, Invitation, Passkey
-from sordino.server.database.metadata import METADATA
+from sordino.server.database.metadata import TABLES_METADATA
 from sordino.server.database.rights_tables import Deletion, GroupMember, GroupStatistic
 from sordino.server.database.tables import Participant
 from sordino.server.rights import audit, receipt
@@ -33,7 +34,7 @@ def fill(scene: Scene, device_id: int, participant_id: int) -> dict[str, str]:
         for name, indices in (("drawn", (0, 1, 5)), ("label", (1,)), ("noise", (7,))):
             add_releases(session, store, device_id, scene.policies[name], indices)
         account = session.scalars(
-            text("SELECT max(id) FROM account").columns(METADATA.tables["account"].c.id)
+            text("SELECT max(id) FROM account").columns(TABLES_METADATA.tables["account"].c.id)
         ).one()
         times = {"created": 1, "expires": 2**40}
         session.add_all(
@@ -86,7 +87,7 @@ def rows_left(scene: Scene, participant_id: int) -> dict[str, int]:
 def test_every_table_that_names_users_is_known() -> None:
     """A new table reaches the user by foreign keys, or stands in the short list of kept ones."""
     known = {table.name for table in rows_of(0)} | KEPT
-    for table in METADATA.sorted_tables:
+    for table in TABLES_METADATA.sorted_tables:
         if {"participant_id", "device_id", "account_id"} & set(table.c.keys()):
             assert table.name in known
     assert USER.name in known
@@ -128,7 +129,8 @@ def test_receipt_is_verified_and_bound_to_the_log(client: TestClient, scene: Sce
     known = receipt.log_end(content)
     with scene.store.reading() as session:
         assert audit.verify(session, known).number >= known.number
-    for change in ({"deleted": {}}, {"participant": "1"}, {"time": ""}, {"further": 1}):
+    changes: list[dict[str, Any]] = [{"deleted": {}}, {"participant": "1"}, {"time": ""}]
+    for change in [*changes, {"further": 1}]:
         with pytest.raises(SignatureError, match="another signature"):
             receipt.verify_receipt(content | change, public)
     with pytest.raises(SignatureError):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import LargeBinary, func, select
 
-from sordino.server.database.metadata import METADATA
+from sordino.server.database.metadata import TABLES_METADATA
 from sordino.server.database.tables import Participant
 from sordino.server.rights.export import json_export, parquet_export
 from sordino.server.rights.personal_data import rows_of
@@ -21,7 +22,7 @@ from tests.server.rights.conftest import SQLITE, add_releases
 from tests.server.rights.test_deletion import fill, rows_left
 
 
-def read_parquet(content: bytes) -> dict[str, list[dict]]:
+def read_parquet(content: bytes) -> dict[str, list[dict[str, Any]]]:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         assert archive.testzip() is None
         return {
@@ -83,7 +84,7 @@ def test_only_payloads_and_credentials_are_bytes() -> None:
     }
     assert {f"{column.table.name}.{column.name}" for column in PAYLOADS} <= columns
     words = ("sha256", "hash", "secret", "mac", "credential")
-    for table in METADATA.sorted_tables:
+    for table in TABLES_METADATA.sorted_tables:
         for column in table.columns:
             if table in rows_of(0) and any(word in column.name for word in words):
                 assert is_credential(column)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import func, inspect, select
 
 from sordino.server.access.context import Access
-from sordino.server.database.metadata import METADATA
+from sordino.server.database.metadata import TABLES_METADATA
 from sordino.server.database.migration import downgrade, upgrade
 from sordino.server.rights import audit
 from sordino.server.rights.deletion import delete_user
@@ -19,13 +21,15 @@ CORE = ("participant", "device", "consent", "batch", "release", "daily_count", "
 ACCOUNTS = ("account", "passkey", "browser_session", "api_token", "invitation")
 
 
-def contents(store: Store, *names: str) -> dict[str, list[tuple]]:
+def contents(store: Store, *names: str) -> dict[str, list[tuple[Any, ...]]]:
     with store.reading() as session:
         return {
             name: [
                 tuple(row)
                 for row in session.execute(
-                    select(METADATA.tables[name]).order_by(*METADATA.tables[name].primary_key)
+                    select(TABLES_METADATA.tables[name]).order_by(
+                        *TABLES_METADATA.tables[name].primary_key
+                    )
                 )
             ]
             for name in names
@@ -35,7 +39,7 @@ def contents(store: Store, *names: str) -> dict[str, list[tuple]]:
 def is_current(store: Store) -> bool:
     with store.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"include_name": _is_ours})
-        return not compare_metadata(context, METADATA)
+        return not compare_metadata(context, TABLES_METADATA)
 
 
 def _is_ours(name: str | None, kind: str, _parents: object) -> bool:
@@ -70,4 +74,6 @@ def test_versions_go_down_and_up_with_data(scene: Scene) -> None:
     assert set(inspect(store.engine).get_table_names()) == {"alembic_version"}
     upgrade(store.engine)
     with store.reading() as session:
-        assert session.scalar(select(func.count()).select_from(METADATA.tables["study"])) == 0
+        assert (
+            session.scalar(select(func.count()).select_from(TABLES_METADATA.tables["study"])) == 0
+        )

@@ -20,7 +20,7 @@ from sordino.server.app import create_app
 from sordino.server.database.tables import Participant
 from sordino.server.rights.backup import copy_database, copy_keys, restore_database
 from sordino.server.rights.deletion import delete_user
-from sordino.server.settings import KEYS_FILE, Settings
+from sordino.server.settings import KEYS_FILE, ServerSettings
 from sordino.server.store import Store
 from tests.server.conftest import Scene, make_user
 from tests.server.postgresql import Cluster
@@ -114,7 +114,7 @@ def program(name: str) -> str:
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 @pytest.mark.slow
 def test_restored_dump_deletes_the_user_again(
-    scene: Scene, settings: Settings, postgresql: Cluster, tmp_path: Path
+    scene: Scene, settings: ServerSettings, postgresql: Cluster, tmp_path: Path
 ) -> None:
     make_user(scene.store, scene.study, scene.policies, "p2")
     headers = fill(scene, scene.device_id, scene.participant.id)

@@ -7,7 +7,7 @@ import datetime
 import pytest
 
 from sordino.errors import StorageError
-from sordino.server.database.tables import DailyCount, Device, Release
+from sordino.server.database.tables import DailyCount, Device, ReleaseRow
 from sordino.server.rights import audit, retention
 from sordino.server.rights.retention import dated_tables, delete_expired
 from sordino.server.rights.upkeep import run_upkeep
@@ -19,7 +19,7 @@ DAY_SECONDS = 86_400
 
 def days(scene: Scene) -> list[datetime.date]:
     with scene.store.reading() as session:
-        rows = session.query(Release.day).filter_by(participant_id=scene.participant.id)
+        rows = session.query(ReleaseRow.day).filter_by(participant_id=scene.participant.id)
         return sorted({day for (day,) in rows})
 
 

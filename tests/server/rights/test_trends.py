@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from sqlalchemy import select
 
 from sordino.metrics.prevalence import PassRate, Rates
 from sordino.server.database.payloads import encrypt_counts
-from sordino.server.database.tables import Bundle, BundlePolicy, Consent, DailyCount, Participant
+from sordino.server.database.tables import BundlePolicy, BundleRow, Consent, DailyCount, Participant
 from sordino.server.registry.studies import create_participant
 from sordino.server.trends.counts import daily_counts, date_of, day_number
 from sordino.server.trends.drift import drift, explained
@@ -42,7 +43,7 @@ def database() -> str:
     return ""
 
 
-def set_rates(scene: Scene, rates: object = CARD) -> None:
+def set_rates(scene: Scene, rates: dict[str, Any] | None = CARD) -> None:
     with scene.store.transaction() as session:
         session.get_one(BundlePolicy, scene.policies["drawn"].id).rates = rates
 
@@ -100,7 +101,7 @@ def test_a_year_is_shown_by_week(scene: Scene) -> None:
 def second_bundle(scene: Scene, rates: object) -> int:
     """The same policy in a newer bundle."""
     with scene.store.transaction() as session:
-        bundle = Bundle(study_id=scene.study.id, digest="2" * 64, name="2", created=2, card={})
+        bundle = BundleRow(study_id=scene.study.id, digest="2" * 64, name="2", created=2, card={})
         session.add(bundle)
         session.flush()
         old = session.get_one(BundlePolicy, scene.policies["drawn"].id)
@@ -145,7 +146,7 @@ def test_two_bundles_of_a_policy_compare(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("rates", [None, {}, {"emotions": {}, "roles": []}, {"emotions": 1}])
-def test_wrong_cards_give_no_estimate(scene: Scene, rates: object) -> None:
+def test_wrong_cards_give_no_estimate(scene: Scene, rates: dict[str, Any] | None) -> None:
     set_rates(scene, rates)
     add_days(scene, scene.participant.id, {0: 0.5, 1: 0.5}, scene.policies["drawn"].id)
     result = trend(scene, 10)
@@ -244,6 +245,8 @@ def test_group_share_covers_the_truth() -> None:
         share = group_share(
             s.mean(), s.std(ddof=1) / np.sqrt(20), Rates(required, (false, false), false)
         )
+        assert share.low is not None
+        assert share.high is not None
         covered += share.low <= 0.3 <= share.high
     assert covered / 400 > 0.92
     assert group_share(0.3, 0.1, None) == (None, None, None)

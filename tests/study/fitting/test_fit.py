@@ -20,7 +20,7 @@ from sordino.release import Drawn, NetworkRelease
 from sordino.report.estimate_table import Estimate
 from sordino.study.fitting import fit
 from sordino.study.fitting.card import BEFORE_ROUNDING, FitResult, PolicyResult
-from sordino.study.fitting.selection import Tradeoff, best, candidates
+from sordino.study.fitting.selection import Tradeoff, best, families
 from sordino.study.protocol import BUNDLE_OPTIONS
 from tests.study import synthetic_study
 from tests.study.synthetic_study import FITTERS, Made
@@ -99,15 +99,15 @@ def test_the_same_call_gives_the_same_release(given: Made, cache: Path, sad: Fit
 def test_a_budget_chooses_the_most_utility_within_it(given: Made, cache: Path) -> None:
     # nine speakers are too few for a full covariance
     free = replace(SAD, release="", knobs=(("drawn", (("shrinkage", 0.9),)),))
-    families = ("rae-grl+", "drawn")
-    results = fitted(given, cache, {"sad": free}, budget=1.0, candidates=families)
+    names = ("rae-grl+", "drawn")
+    results = fitted(given, cache, {"sad": free}, budget=1.0, candidates=names)
     loose = results.policies["sad"]
     assert isinstance(loose.release, NetworkRelease)  # more utility and more leakage
     tradeoffs = {tradeoff.release: tradeoff for tradeoff in loose.validation}
     assert set(tradeoffs) == {"none", "rae-grl+", "drawn"}
     assert tradeoffs["rae-grl+"].utility.value > tradeoffs["drawn"].utility.value
     between = (tradeoffs["rae-grl+"].largest + tradeoffs["drawn"].largest) / 2
-    results = fitted(given, cache, {"sad": free}, budget=between, candidates=families)
+    results = fitted(given, cache, {"sad": free}, budget=between, candidates=names)
     strict = results.policies["sad"]
     assert isinstance(strict.release, Drawn)
     assert strict.verdict.startswith("Within the budget of ")
@@ -168,17 +168,19 @@ def test_a_rounded_bundle_has_changes_and_no_bounds(given: Made, cache: Path) ->
 
 
 def test_a_policy_or_a_budget_decides_the_candidates() -> None:
-    assert candidates(SAD, 0.55) == ["drawn"]
-    assert candidates(replace(SAD, release=""), None) == ["drawn"]
-    families = candidates(replace(SAD, release=""), 0.55)
-    assert "none" not in families
-    assert {"rae", "leace", "drawn", "label", "rae-leace"} <= set(families)
+    assert families(SAD, 0.55) == ["drawn"]
+    assert families(replace(SAD, release=""), None) == ["drawn"]
+    assert families(SAD, 0.55, ["rae"]) == ["rae"]
+    assert families(SAD, None, ["rae"]) == ["drawn"]  # without a budget nothing is chosen
+    names = families(replace(SAD, release=""), 0.55)
+    assert "none" not in names
+    assert {"rae", "leace", "drawn", "label", "rae-leace"} <= set(names)
 
 
 def test_families_that_knobs_make_equal_are_one_candidate() -> None:
     knobs: Any = {"drawn": {"detail": True}}
-    families = candidates(replace(SAD, release="", knobs=knobs), 0.55)
-    assert sum(name.startswith("drawn") and "rae" not in name for name in families) == 1
+    names = families(replace(SAD, release="", knobs=knobs), 0.55)
+    assert sum(name.startswith("drawn") and "rae" not in name for name in names) == 1
 
 
 def test_a_leak_is_compared_with_the_original_of_its_secret(sad: FitResult) -> None:

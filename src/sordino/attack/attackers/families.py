@@ -10,14 +10,13 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-import joblib
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from threadpoolctl import threadpool_limits
 
-from sordino import workers
+from sordino import parallel
 from sordino.attack.attackers import estimators, kernels, score_table, screens
 from sordino.attack.attackers.kernels import Scores
 from sordino.attack.attackers.score_table import ScoreTable
@@ -155,10 +154,8 @@ def _compute(
     """The scores of each unit, from the cache or computed in parallel."""
 
     def compute(names: Sequence[str]) -> Iterator[Finished]:
-        pool = workers.parallel(jobs, return_as="generator_unordered", batch_size=1)
-        tasks = [joblib.delayed(_run_unit)(name, units[name].score) for name in reversed(names)]
-        for name, scores in pool(tasks):  # the last name takes longest, and starts first
-            yield name, *scores.pack()
+        calls = [(name, units[name].score) for name in reversed(names)]
+        return parallel.map(_run_unit, calls, jobs=jobs)  # the last takes longest, starts first
 
     def read(table: pd.DataFrame, record: dict[str, Any]) -> ScoreTable:
         return score_table.unpack(table, record, secret, columns)
@@ -179,8 +176,9 @@ def _order(parts: Iterable[Iterable[_Item]]) -> list[_Item]:
     )
 
 
-def _run_unit(name: str, score: Callable[[], ScoreTable]) -> tuple[str, ScoreTable]:
-    return name, score()
+def _run_unit(call: tuple[str, Callable[[], ScoreTable]]) -> Finished:
+    name, score = call
+    return name, *score().pack()
 
 
 def _score_kernel(
@@ -197,9 +195,10 @@ def _score_kernel(
     """
     speaker = None if secret.within else secret.speaker
     with threadpool_limits(1):
-        labels = permutation_test.columns_of_test(secret, shuffled)
+        bent = permutation_test.bent_secrets(secret, shuffled)
+        labels = permutation_test.columns_of_test(secret, shuffled, bent)
         attackers = kernels.scores(x, labels, plan, speaker, families, [per_dimension])
-        return _score_table(attackers, secret, shuffled)
+        return _score_table(attackers, secret, shuffled, bent)
 
 
 def _score_screen(
@@ -207,9 +206,10 @@ def _score_screen(
 ) -> ScoreTable:
     """Families of `screens`."""
     with threadpool_limits(1):
-        labels = permutation_test.columns_of_test(secret, shuffled)
+        bent = permutation_test.bent_secrets(secret, shuffled)
+        labels = permutation_test.columns_of_test(secret, shuffled, bent)
         attackers = screens.scores(x, labels, plan, secret.speaker, secret.within, families)
-        return _score_table(attackers, secret, shuffled)
+        return _score_table(attackers, secret, shuffled, bent)
 
 
 def _score_estimator(
@@ -228,12 +228,17 @@ def _score_estimator(
         return _score_table(attackers, secret, shuffled)
 
 
-def _score_table(attackers: Iterable[Scores], secret: Secret, shuffled: Matrix) -> ScoreTable:
+def _score_table(
+    attackers: Iterable[Scores],
+    secret: Secret,
+    shuffled: Matrix,
+    bent: permutation_test.BentSecrets = (),
+) -> ScoreTable:
     """Scores of the secret alone, and statistics on it and on all its shuffles."""
     scores, statistics = [], []
     for attacker in attackers:
         if attacker.tested:
-            statistics += permutation_test.attacker_statistics(secret, shuffled, attacker)
+            statistics += permutation_test.attacker_statistics(secret, shuffled, attacker, bent)
         if attacker.in_sample:
             continue
         first = attacker.column(0, shuffled.shape[1])

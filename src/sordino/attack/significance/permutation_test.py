@@ -105,29 +105,35 @@ def label_columns(secret: Secret, table: Matrix) -> Matrix:
     return np.hstack([(table == code).astype(np.float64) for code in range(len(secret.classes))])
 
 
-def columns_of_test(secret: Secret, table: Matrix) -> Matrix:
-    """`label_columns`; for a continuous secret also those of its bent ranks."""
-    columns = label_columns(secret, table)
-    if secret.classes:
-        return columns
-    return np.hstack([columns, *(secret.bent(table, count)[1] for count in BENDS)])
+BentSecrets = Sequence[tuple[Secret, Matrix]]
+"""A continuous secret and its shuffles with each of `BENDS`; empty for classes."""
 
 
-def attacker_statistics(secret: Secret, table: Matrix, attacker: Scores) -> list[AttackerStatistic]:
+def bent_secrets(secret: Secret, table: Matrix) -> BentSecrets:
+    """The bent ranks of a continuous secret and of its shuffles `(n, columns)` (`Secret.bent`)."""
+    return [] if secret.classes else [secret.bent(table, count) for count in BENDS]
+
+
+def columns_of_test(secret: Secret, table: Matrix, bent: BentSecrets) -> Matrix:
+    """`label_columns`, followed by those of `bent_secrets`."""
+    return np.hstack([label_columns(secret, table), *(columns for _, columns in bent)])
+
+
+def attacker_statistics(
+    secret: Secret, table: Matrix, attacker: Scores, bent: BentSecrets = ()
+) -> list[AttackerStatistic]:
     """The statistics of an attacker: on utterances, and on whole speakers if the secret is constant
-    within them. Scores of `columns_of_test` of a continuous secret have those of bent ranks too.
+    within them. The scores are of `label_columns`, or of `columns_of_test` with `bent`.
     """
-    parts = [(secret, table, attacker)]
-    if not secret.classes and attacker.values.shape[1] > table.shape[1]:
-        ranks, *bent = np.split(attacker.values, 1 + len(BENDS), axis=1)
-        parts = [(secret, table, replace(attacker, values=ranks))]
-        parts += [
-            (
-                *secret.bent(table, count),
-                replace(attacker, values=values, setting=f"{attacker.setting}, rank bent {count}"),
-            )
-            for count, values in zip(BENDS, bent, strict=True)
-        ]
+    ranks, *of_bent = np.split(attacker.values, 1 + len(bent), axis=1)
+    parts = [(secret, table, replace(attacker, values=ranks))]
+    parts += [
+        (
+            *part,
+            replace(attacker, values=values, setting=f"{attacker.setting}, rank bent {count}"),
+        )
+        for count, part, values in zip(BENDS, bent, of_bent, strict=False)
+    ]
     return [item for part in parts for item in _statistics(*part)]
 
 
@@ -301,7 +307,8 @@ def judge(
     fold = secret.folds(seed)
     table = secret.shuffles(fold, shuffles, seed)
     speaker = None if secret.within else secret.speaker
-    labels, plan = columns_of_test(secret, table), crossfit(fold)
+    bent, plan = bent_secrets(secret, table), crossfit(fold)
+    labels = columns_of_test(secret, table, bent)
     attackers = chain(
         scores(x, labels, plan, speaker, families),
         screens.scores(x, labels, plan, secret.speaker, secret.within, families),
@@ -312,6 +319,6 @@ def judge(
         (
             statistic
             for attacker in attackers
-            for statistic in attacker_statistics(secret, table, attacker)
+            for statistic in attacker_statistics(secret, table, attacker, bent)
         ),
     )

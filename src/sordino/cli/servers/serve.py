@@ -101,7 +101,7 @@ ClientOption = Annotated[
         envvar="SORDINO_PROVIDER_CLIENT",
     ),
 ]
-SecretOption = Annotated[
+ProviderSecretOption = Annotated[
     Path | None,
     typer.Option(
         "--provider-secret",
@@ -132,7 +132,7 @@ def serve(
     bundle: BundleOption = None,
     provider: ProviderOption = "",
     provider_client: ClientOption = "",
-    provider_secret: SecretOption = None,
+    provider_secret: ProviderSecretOption = None,
     recover: RecoverOption = "",
 ) -> None:
     """Store released vectors of many users, until Ctrl-C.
@@ -156,13 +156,15 @@ def serve(
     from sordino.server.first_start import first_start
     from sordino.server.http_server import configuration, open_listener, server
     from sordino.server.monitoring.logs import start_logging
-    from sordino.server.settings import Settings
+    from sordino.server.settings import ServerSettings
 
     path = folder.expanduser()
     _make_folder(path)
     listener, local = open_listener(host, port)
     open_id = _provider(provider, provider_client, provider_secret)
-    settings = Settings(path, database, keys, address or local, traces=traces, open_id=open_id)
+    settings = ServerSettings(
+        path, database, keys, address or local, traces=traces, open_id=open_id
+    )
     app = create_app(settings)
     origin = app.state.access.origin
     _print_start(local, origin, first_start(app.state.store, bundle))

@@ -14,7 +14,7 @@ from sordino.cli.servers.serve import FOLDER, DatabaseOption, FolderOption, Keys
 from sordino.errors import SignatureError, StorageError, install_step
 
 if TYPE_CHECKING:
-    from sordino.server.settings import Settings
+    from sordino.server.settings import ServerSettings
     from sordino.server.store import Store
 
 app = typer.Typer(no_args_is_help=True)
@@ -163,10 +163,10 @@ def verify(
             print(f"{receipt}: signed by this server")
 
 
-def _settings(folder: Path, database: str, keys: str) -> Settings:
+def _settings(folder: Path, database: str, keys: str) -> ServerSettings:
     """The settings of an existing server. Raises `StorageError`."""
     try:
-        from sordino.server.settings import DATABASE_FILE, Settings
+        from sordino.server.settings import DATABASE_FILE, ServerSettings
     except ModuleNotFoundError as error:
         package = (error.name or "").split(".")[0]
         raise StorageError(
@@ -178,10 +178,10 @@ def _settings(folder: Path, database: str, keys: str) -> Settings:
             f"{path}: no {DATABASE_FILE}, expected the folder of a server: pass --folder, or start "
             "`sordino serve` once"
         )
-    return Settings(path, database, keys)
+    return ServerSettings(path, database, keys)
 
 
-def _open(settings: Settings) -> Store:
+def _open(settings: ServerSettings) -> Store:
     """The store of a server, with its database brought up to date."""
     from sordino.server.database.migration import upgrade
     from sordino.server.store import Store

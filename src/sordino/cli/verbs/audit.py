@@ -13,6 +13,7 @@ from sordino.cli.options import (
     CORES,
     AttackerOption,
     AttackersOption,
+    ClusterOption,
     JobsOption,
     JsonOption,
     OutOption,
@@ -128,6 +129,7 @@ def audit(
     assessment: AssessmentOption = None,
     seed: SeedOption = 0,
     jobs: JobsOption = CORES,
+    cluster: ClusterOption = None,  # noqa: ARG001 (its callback connects)
     json: JsonOption = None,
 ) -> None:
     """Test if a retrained attacker infers a secret from a table of vectors.

@@ -12,6 +12,7 @@ from sordino.cli.options import (
     CACHE,
     CORES,
     CacheOption,
+    ClusterOption,
     FeaturesOption,
     JobsOption,
     JsonOption,
@@ -61,6 +62,7 @@ def demo(
     cache: CacheOption = CACHE,
     seed: SeedOption = 0,
     jobs: JobsOption = CORES,
+    cluster: ClusterOption = None,  # noqa: ARG001 (its callback connects)
     json: JsonOption = None,
 ) -> None:
     """Hide emotions and gender in speech features, attack the released vectors, write a report.

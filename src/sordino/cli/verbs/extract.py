@@ -12,6 +12,7 @@ from sordino.cli.options import (
     CACHE,
     CORES,
     CacheOption,
+    ClusterOption,
     CorpusOption,
     EncoderOption,
     FeatureSetOption,
@@ -69,6 +70,7 @@ def extract(
     cache: CacheOption = CACHE,
     seed: SeedOption = 0,  # noqa: ARG001 (every verb has it; nothing is random here)
     jobs: JobsOption = CORES,
+    cluster: ClusterOption = None,  # noqa: ARG001 (its callback connects)
     skip_bad: SkipBadOption = False,
     conditions: CopiesOption = "none",
     json: JsonOption = None,

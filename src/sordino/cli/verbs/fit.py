@@ -21,6 +21,7 @@ from sordino.cli.options import (
     CORES,
     AttackersOption,
     CacheOption,
+    ClusterOption,
     ConditionsOption,
     CorpusOption,
     EncoderOption,
@@ -28,6 +29,7 @@ from sordino.cli.options import (
     JobsOption,
     JsonOption,
     NoiseOption,
+    PublicOption,
     SeedOption,
     bundle_options,
     corpora_from,
@@ -89,6 +91,7 @@ def fit(
     attackers: AttackersOption = "quick",
     conditions: ConditionsOption = None,
     noise: NoiseOption = None,
+    public: PublicOption = None,
     report: ReportOption = None,
     sign: SignOption = None,
     bundle_version: BundleVersionOption = None,
@@ -96,6 +99,7 @@ def fit(
     cache: CacheOption = CACHE,
     seed: SeedOption = 0,
     jobs: JobsOption = CORES,
+    cluster: ClusterOption = None,  # noqa: ARG001 (its callback connects)
     json: JsonOption = None,
 ) -> None:
     """Fit a release for each policy, attack it, and write a bundle for a device.
@@ -123,6 +127,7 @@ def fit(
         options=bundle_options(features, attackers, conditions, seed),
         int8=int8,
         noise=noise,
+        public=corpora_from(public) if public else None,
         cache=cache,
         jobs=jobs,
     )

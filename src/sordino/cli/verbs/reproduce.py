@@ -12,6 +12,7 @@ from sordino.cli.options import (
     CORES,
     AttackersOption,
     CacheOption,
+    ClusterOption,
     CorpusOption,
     FeaturesOption,
     JobsOption,
@@ -115,6 +116,7 @@ def feng2021(
     cache: CacheOption = CACHE,
     seed: SeedOption = 0,
     jobs: JobsOption = CORES,
+    cluster: ClusterOption = None,  # noqa: ARG001 (its callback connects)
     json: JsonOption = None,
     latex: LatexOption = False,
 ) -> None:
@@ -164,6 +166,7 @@ def jaiswal2020(
     cache: CacheOption = CACHE,
     seed: SeedOption = 0,
     jobs: JobsOption = CORES,
+    cluster: ClusterOption = None,  # noqa: ARG001 (its callback connects)
     json: JsonOption = None,
 ) -> None:
     """Train embeddings without gender and speaker as in Jaiswal 2020, and attack them.

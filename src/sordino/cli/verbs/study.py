@@ -16,6 +16,7 @@ from sordino.cli.options import (
     CORES,
     AttackersOption,
     CacheOption,
+    ClusterOption,
     ConditionsOption,
     CorpusOption,
     EncoderOption,
@@ -68,6 +69,7 @@ def cross_corpus(
     cache: CacheOption = CACHE,
     seed: SeedOption = 0,
     jobs: JobsOption = CORES,
+    cluster: ClusterOption = None,  # noqa: ARG001 (its callback connects)
     json: JsonOption = None,
 ) -> None:
     """Fit releases on one corpus, use them on another, and measure remedies.
@@ -109,6 +111,7 @@ def personalisation(
     cache: CacheOption = CACHE,
     seed: SeedOption = 0,
     jobs: JobsOption = CORES,
+    cluster: ClusterOption = None,  # noqa: ARG001 (its callback connects)
     json: JsonOption = None,
 ) -> None:
     """Adapt releases to a user, and measure utility and leakage.
@@ -149,6 +152,7 @@ def conditions(
     cache: CacheOption = CACHE,
     seed: SeedOption = 0,
     jobs: JobsOption = CORES,
+    cluster: ClusterOption = None,  # noqa: ARG001 (its callback connects)
     json: JsonOption = None,
 ) -> None:
     """Test releases in noise, on a telephone and in a room that their fit never saw.
@@ -195,6 +199,7 @@ def tracking(
     cache: CacheOption = CACHE,
     seed: SeedOption = 0,
     jobs: JobsOption = CORES,
+    cluster: ClusterOption = None,  # noqa: ARG001 (its callback connects)
     json: JsonOption = None,
 ) -> None:
     """Track the share of an emotion over days from released vectors of simulated users.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -68,8 +68,9 @@ class DrawnFitter:
     - `prototype_epsilon`: the differential privacy of the prototypes for a fitting speaker, given
       the model of speech (`sordino.release.drawn.prototypes`); less adds noise, and
       prototypes are less often classified as their emotion.
-    - `noise_key`: of the noise of the prototypes. None uses the seed, which is public, so that an
-      estimate can be repeated. The privacy holds for a secret key alone, as in `sordino fit`.
+    - `secret_noise`: whether the noise of the prototypes is that of the operating system, as in
+      `sordino fit` and as their privacy requires. Otherwise it follows from the seed, which is
+      public, so that an estimate can be repeated.
 
     Raises `ReleaseError` where fewer than four speakers have the neutral or the required emotion.
     """
@@ -83,7 +84,7 @@ class DrawnFitter:
     alone: bool = False
     seed: int = 0
     prototype_epsilon: float = EPSILON
-    noise_key: int | None = field(default=None, repr=False)
+    secret_noise: bool = False
 
     @property
     def name(self) -> str:
@@ -129,7 +130,7 @@ class DrawnFitter:
         strong = data.strong() if self.detail else None
         if strong is not None:
             arrays |= {"strong.w": strong[0], "strong.b": strong[1]}
-        noise = np.random.default_rng(self.seed if self.noise_key is None else self.noise_key)
+        noise = None if self.secret_noise else np.random.default_rng(self.seed)
         groups = data.prototypes(strong, self.prototype_epsilon, noise)
         if self.alone:
             groups = groups.mean(axis=1, keepdims=True)
@@ -137,7 +138,7 @@ class DrawnFitter:
         arrays["bin"] = np.repeat(np.arange(len(groups)), groups.shape[1]).astype(np.int64)
         result = {"width": int(z.shape[1]), "tilt": tilt, "threshold": threshold, "key": self.seed}
         settings = {**asdict(self), **result}
-        del settings["noise_key"]
+        del settings["secret_noise"]
         for name in ("epsilon", "prototype_epsilon"):  # JSON has no infinity
             settings[name] = "inf" if np.isinf(settings[name]) else settings[name]
         return Drawn(self.name, json.loads(json.dumps(settings)), arrays)
@@ -237,7 +238,10 @@ class _FittingData:
         return above
 
     def prototypes(
-        self, strong: tuple[Matrix, Matrix] | None, epsilon: float, random: np.random.Generator
+        self,
+        strong: tuple[Matrix, Matrix] | None,
+        epsilon: float,
+        random: np.random.Generator | None,
     ) -> Vectors:
         """The prototypes of each bin, `(bins, COUNT, d)`."""
         # neutral is the first emotion of a policy, the required one the second
@@ -305,13 +309,13 @@ class Decisions(NamedTuple):
     """Positions of the recordings."""
     bins: Codes
     """The bin of each of `rows`; from 1 on, the utterance passes as the required emotion."""
-    count: int
+    bin_count: int
     """The number of bins."""
     factor: float
     """The contraction of differences by randomised response; 1 without it."""
 
 
-def decisions(fitter: DrawnFitter, space: Space, corpus: Corpus, part: Part) -> Decisions:
+def crossfit_decisions(fitter: DrawnFitter, space: Space, corpus: Corpus, part: Part) -> Decisions:
     """The cross-fitted decisions of a drawn release about the recordings of a part.
 
     The whole procedure is cross-fitted, including the scaled space: the bins of a speaker come from
@@ -334,11 +338,15 @@ def decisions(fitter: DrawnFitter, space: Space, corpus: Corpus, part: Part) -> 
 def bounds(
     fitter: DrawnFitter, space: Space, corpus: Corpus, part: Part
 ) -> dict[tuple[str, str], Bound]:
-    """The bounds of a drawn release by its `decisions`, which also has the errors."""
-    return decision_bounds(decisions(fitter, space, corpus, part), corpus, fitter.policy)
+    """The bounds of a drawn release by its cross-fitted decisions, with the errors of
+    `crossfit_decisions`.
+    """
+    return bounds_of_decisions(
+        crossfit_decisions(fitter, space, corpus, part), corpus, fitter.policy
+    )
 
 
-def decision_bounds(
+def bounds_of_decisions(
     cross_fitted: Decisions, corpus: Corpus, policy: Policy
 ) -> dict[tuple[str, str], Bound]:
     """The bounds that cross-fitted decisions give; they hold for every attacker with one released

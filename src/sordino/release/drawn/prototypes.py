@@ -15,7 +15,7 @@ are (epsilon, `DELTA`)-differentially private for adding or removing the recordi
 (`sordino.release.drawn.gaussian_mechanism`). **The model has no such guarantee**: its mean alone,
 which every prototype repeats, may tell a speaker of an unusual voice. Neither has the scorer, the
 scaled space or a bundle as a whole. Every further fit on the same speakers spends epsilon again.
-The guarantee requires noise of a secret seed. The noise of an estimate follows from a public one.
+The guarantee requires noise of the operating system. That of an estimate follows from its seed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sordino.errors import ReleaseError
-from sordino.release.drawn.gaussian_mechanism import noise_scale
+from sordino.release.drawn.gaussian_mechanism import add_gaussian_noise, noise_scale
 from sordino.types import Codes, Matrix, Vectors
 
 COUNT: Final = 3
@@ -77,7 +77,7 @@ def prototypes(
     label: Codes,
     speaker: NDArray[Any],
     names: list[str],
-    random: np.random.Generator,
+    random: np.random.Generator | None,
     epsilon: float = EPSILON,
     leading: int = LEADING,
     scaled: bool = True,
@@ -87,6 +87,8 @@ def prototypes(
     - `z`: `(n, d)`, its dimensions in the order of their variance; only the first `leading`
       distinguish classes. `label`: codes from 0, `(n,)`; `speaker`: `(n,)`.
     - `names`: of the classes with prototypes, for errors; further codes only decide the directions.
+    - `random`: of an estimate. Without it, all random numbers are those of the operating system, as
+      the guarantee requires.
     - `epsilon`: of all prototypes together, infinite for no noise.
     - `scaled`: whether every class is brought to `DISTANCE`. Without it, a class may stay nearer,
       as the middle one of ordered classes, and means are clipped to `REACH`.
@@ -114,11 +116,12 @@ def prototypes(
     scale = reach * mean_noise(epsilon, len(np.unique(speaker)), len(names))
     if not scaled:  # a mean also moves by its denominator
         scale *= 2
-    means = means + scale * random.standard_normal(means.shape)
+    means = add_gaussian_noise(means, scale, random)
     if scaled:
         length = np.linalg.norm(means, axis=1, keepdims=True)
         means = DISTANCE * means / np.maximum(length, np.finfo(np.float64).tiny)
     centres = np.repeat(model.vectors(means), COUNT, axis=0)
+    random = np.random.default_rng() if random is None else random
     noise = SPREAD * model.deviation * random.standard_normal(centres.shape)
     return np.asarray(centres + noise, np.float32)
 

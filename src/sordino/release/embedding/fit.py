@@ -36,6 +36,9 @@ class EmbeddingFitter:
     - `epsilon`: parameter of randomised response over the bins of `drawn`, which gives local
       differential privacy per clip; infinite for none. Informative bins need 2 or more, which is a
       weak guarantee.
+    - `secret_noise`: whether the noise of the prototypes of `drawn` is that of the operating
+      system, as their privacy requires. Otherwise it follows from the seed: set it for an embedding
+      that is published.
     """
 
     name: str = "private"
@@ -47,6 +50,7 @@ class EmbeddingFitter:
     base: str = "private+"
     epsilon: float = float("inf")
     seed: int = 0
+    secret_noise: bool = False
 
     def __post_init__(self) -> None:
         if self.name not in EMBEDDINGS:
@@ -152,7 +156,7 @@ class EmbeddingFitter:
         label, gender, speaker = (
             np.asarray(labels[name], np.intp) for name in (task, "gender", "speaker")
         )
-        arrays = fit_bins.fit(clean, label, gender, speaker, predict, self.seed)
+        arrays = fit_bins.fit(clean, label, gender, speaker, predict, self.seed, self.secret_noise)
         epsilon = "inf" if np.isinf(self.epsilon) else self.epsilon  # JSON has no infinity
         config = embedding.config | {"of": self.base, "task": task, "epsilon": epsilon}
         return Embedding(self.name, config, embedding.network, arrays), fitted

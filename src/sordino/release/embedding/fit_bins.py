@@ -54,7 +54,13 @@ Predict = Callable[[Rows, Rows], Logits]
 
 
 def fit(
-    z: Vectors, label: Codes, gender: Codes, speaker: Codes, predict: Predict, seed: int
+    z: Vectors,
+    label: Codes,
+    gender: Codes,
+    speaker: Codes,
+    predict: Predict,
+    seed: int,
+    secret_noise: bool = False,
 ) -> dict[str, NDArray[Any]]:
     """Biases `(classes,)`, prototypes `(count, k)` and the bin of each `(count,)`, by the names of
     `ARRAYS`.
@@ -62,7 +68,8 @@ def fit(
     - `z`: embeddings of training rows, `(n, k)`, without noise; `label`, `gender`: their codes, -1
       where unknown.
     - `predict`: the logits of rows, by a network that is trained on other rows.
-    - `seed`: of the folds and of the noise of prototypes, which are private if it is secret.
+    - `seed`: of the folds, and of the noise of prototypes if that is not `secret_noise` of the
+      operating system, which their privacy requires.
 
     Raises `ReleaseError` for more than four classes, and for a class of fewer than four speakers.
     """
@@ -72,13 +79,28 @@ def fit(
             f"a task of {logits.shape[1]} classes, expected at most {MOST_CLASSES}: join some"
         )
     bias = biases(logits, label, gender)
-    names = [f"class {code}" for code in range(logits.shape[1])]
-    rows = label >= 0
-    random = np.random.default_rng(seed)
-    args = (z[rows], label[rows], speaker[rows], names, random)
-    vectors = prototypes(*args, leading=z.shape[1], scaled=False)
-    bins = np.repeat(np.arange(len(names)), COUNT).astype(np.int64)
+    random = None if secret_noise else np.random.default_rng(seed)
+    vectors = class_prototypes(z, label, speaker, logits.shape[1], random)
+    bins = np.repeat(np.arange(logits.shape[1]), COUNT).astype(np.int64)
     return {"bias": bias.astype(np.float32), "prototypes": vectors, "bin": bins}
+
+
+def class_prototypes(
+    z: Vectors,
+    label: Codes,
+    speaker: NDArray[Any],
+    classes: int,
+    random: np.random.Generator | None,
+) -> Vectors:
+    """The prototypes of embeddings `(n, k)` with these classes, -1 where unknown, `(classes *
+    COUNT, k)`.
+
+    Without `random`, the noise is that of the operating system. Raises `ReleaseError` for a class
+    of fewer than four speakers.
+    """
+    names, rows = [f"class {code}" for code in range(classes)], label >= 0
+    args = (z[rows], label[rows], speaker[rows], names, random)
+    return prototypes(*args, leading=z.shape[1], scaled=False)
 
 
 def crossfit_logits(predict: Predict, speaker: Codes, seed: int) -> Logits:

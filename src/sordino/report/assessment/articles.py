@@ -16,15 +16,21 @@ class Article(NamedTuple):
     question: str
     """Its question to the measured vectors, in our words."""
     sentences: Sequence[str]
-    """Sentences with figures."""
+    """References to figures, with their values."""
     open_points: str
     """Facts of the question that the audit does not measure."""
 
 
 def articles(figures: RunFigures) -> list[Article]:
-    """Every article with the sentences of its figures."""
+    """Every article with references to its figures."""
+    numbers = {figure.words: place for place, figure in enumerate(figures.unique, 1)}
     return [
-        Article(reference, question, [str(figure) for figure in choose(figures)], open_points)
+        Article(
+            reference,
+            question,
+            [figure.reference_text(numbers[figure.words]) for figure in choose(figures)],
+            open_points,
+        )
         for reference, question, choose, open_points in _ARTICLES
     ]
 

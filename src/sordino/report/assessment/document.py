@@ -36,6 +36,9 @@ def document(assessment: Assessment) -> bytes:
     file.add_heading(printable(assessment.title), level=1)
     for text in assessment.introduction:
         file.add_paragraph(printable(text))
+    file.add_heading("Figures", level=2)
+    for text in assessment.numbered:
+        file.add_paragraph(printable(text))
     for article in assessment.articles:
         file.add_heading(printable(article.reference), level=2)
         file.add_paragraph().add_run(f"Question. {article.question}").italic = True

@@ -24,6 +24,8 @@ NOT_MEASURED: Final = "not measured"
 class Figure(NamedTuple):
     """A figure of the run."""
 
+    name: str
+    """A few words for it, where an article refers to the figure."""
     words: str
     """The sentence up to the value."""
     estimate: Estimate
@@ -53,6 +55,13 @@ class Figure(NamedTuple):
         sentence = f"{self.words}: {number(estimate.value)} ({'; '.join(parts)})."
         return f"{sentence} {self.note}".strip()
 
+    def reference_text(self, figure: int) -> str:
+        """Name, value and chance, with the number of the figure."""
+        if math.isnan(self.estimate.value):
+            return f"{self.name}: {NOT_MEASURED} (figure {figure})."
+        value, chance = number(self.estimate.value), number(self.estimate.chance)
+        return f"{self.name}: {value}; chance {chance} (figure {figure})."
+
 
 @dataclass(frozen=True)
 class RunFigures:
@@ -64,6 +73,13 @@ class RunFigures:
     tasks: Sequence[Figure]
     emotions: Sequence[Figure]
 
+    @property
+    def unique(self) -> Sequence[Figure]:
+        """Each figure once; its position, from 1, is its number."""
+        kinds = (self.secrets, self.patient, self.tasks, self.emotions)
+        figures = [*self.identity.values(), *(figure for kind in kinds for figure in kind)]
+        return [*{figure.words: figure for figure in figures}.values()]
+
 
 def figures_of(
     audits: Sequence[AuditResult], tasks: Sequence[AuditResult], estimates: Estimates
@@ -73,6 +89,7 @@ def figures_of(
     secrets = [_inference(audited, estimates) for audited in audits]
     patient = [
         Figure(
+            f"Inference of {audited.secret.name} from all utterances of a speaker",
             f"An attacker with all utterances of a speaker infers {audited.secret.name} with "
             f"{metric_of(audited.secret).upper()}",
             best_attacker(
@@ -92,20 +109,20 @@ def figures_of(
         _utility(audited, estimates)
         for name, audited in by_name.items()
         if name.lower() in EMOTION_COLUMNS
-    ] or [Figure("Recognition of an emotion from one vector", Estimate())]
+    ] or [Figure("Recognition of emotion", "Recognition of an emotion from one vector", Estimate())]
     utility = [_utility(audited, estimates) for audited in tasks] or [
-        Figure("Utility of the vectors for their purpose", Estimate())
+        Figure("Utility", "Utility of the vectors for their purpose", Estimate())
     ]
     return RunFigures(identity, secrets, patient, utility, emotions)
 
 
 def _identity(estimates: Estimates, name: str) -> Figure:
-    words, metric, unit, columns = _IDENTITY[name]
+    short, words, metric, unit, columns = _IDENTITY[name]
     after, before = (
         best_attacker(estimates, "speaker", metric, release, **columns)
         for release in (RELEASED, REFERENCE)
     )
-    return Figure(words, after, before, unit=unit)
+    return Figure(short, words, after, before, unit=unit)
 
 
 def _inference(audited: AuditResult, estimates: Estimates) -> Figure:
@@ -116,6 +133,7 @@ def _inference(audited: AuditResult, estimates: Estimates) -> Figure:
     )
     answer = f"The permutation test over speakers answers: {audited.decision.answer} (p = "
     return Figure(
+        f"Inference of {name}",
         f"Inference: a retrained attacker infers {name} from one vector with {metric.upper()}",
         after,
         before,
@@ -130,6 +148,7 @@ def _utility(audited: AuditResult, estimates: Estimates) -> Figure:
         best_attacker(estimates, name, metric, release) for release in (RELEASED, REFERENCE)
     )
     return Figure(
+        f"Recognition of {name}",
         f"A retrained classifier recognises {name} from one vector with {metric.upper()}",
         after,
         before,
@@ -137,8 +156,9 @@ def _utility(audited: AuditResult, estimates: Estimates) -> Figure:
 
 
 _COSINE: Final = {"knowledge": Knowledge.IGNORANT, "attacker": COSINE}
-_IDENTITY: Final[Mapping[str, tuple[str, str, str, dict[str, str]]]] = {
+_IDENTITY: Final[Mapping[str, tuple[str, str, str, str, dict[str, str]]]] = {
     "singling out": (
+        "Singling out",
         "Singling out: a predicate of one known speaker holds for exactly one utterance, one of "
         "each speaker, with probability",
         "singling_out",
@@ -146,6 +166,7 @@ _IDENTITY: Final[Mapping[str, tuple[str, str, str, dict[str, str]]]] = {
         {},
     ),
     "linkability": (
+        "Linkability",
         "Linkability: an attacker with labelled utterances of the speakers links another utterance "
         "to its speaker, among all speakers, with probability",
         "linkability",
@@ -153,18 +174,21 @@ _IDENTITY: Final[Mapping[str, tuple[str, str, str, dict[str, str]]]] = {
         {},
     ),
     "rank": (
+        "Rank disclosure, bits",
         "The rank of the true speaker discloses this number of bits on the identity",
         "rank_bits",
         "vectors",
         {},
     ),
     "identification": (
+        "Identification of the speaker",
         "The attacker identifies the speaker of one vector with an unweighted average recall of",
         "uar",
         "vectors",
         {},
     ),
     "verification": (
+        "Verification of a claimed speaker, equal error rate",
         "The attacker verifies a claimed speaker with an equal error rate (lower: better "
         "recognition) of",
         "eer",
@@ -172,6 +196,7 @@ _IDENTITY: Final[Mapping[str, tuple[str, str, str, dict[str, str]]]] = {
         {},
     ),
     "pairs": (
+        "Attribution of two vectors to one speaker, equal error rate",
         "Without training, two vectors are attributed to one speaker by cosine similarity with an "
         "equal error rate (lower: better recognition) of",
         "eer",

@@ -1,8 +1,8 @@
 """A section for a data-protection impact assessment: the figures of an audit, by legal question.
 
-Each sentence states a figure of the run with its interval, n with its unit and its chance level, or
-that it is not measured. The section names the question of an article that a figure informs. It
-draws no legal conclusion: that needs facts that no audit measures.
+Each figure of the run is stated once, with its interval, n with its unit and its chance level, or
+as not measured. The section names the question of an article that figures inform, and refers to
+them. It draws no legal conclusion: that needs facts that no audit measures.
 """
 
 from __future__ import annotations
@@ -27,10 +27,12 @@ SECTION_FORMATS: Final = (".html", ".docx")
 
 @dataclass(frozen=True)
 class Assessment:
-    """The section: title, introduction and articles."""
+    """The section: title, introduction, figures and articles."""
 
     title: str
     introduction: Sequence[str]
+    figures: Sequence[str]
+    """A sentence for each figure, in the order of their numbers."""
     articles: Sequence[Article]
 
     @property
@@ -48,7 +50,14 @@ class Assessment:
             for article in self.articles
         ]
         first, *others = self.introduction
-        return Page(self.title, first, [Section("Scope", [*map(Text, others)]), *sections]).html
+        scope = Section("Scope", [*map(Text, others)])
+        figures = Section("Figures", [Text(text, marks=False) for text in self.numbered])
+        return Page(self.title, first, [scope, figures, *sections]).html
+
+    @property
+    def numbered(self) -> Sequence[str]:
+        """The figures with their numbers."""
+        return [f"Figure {place}. {text}" for place, text in enumerate(self.figures, 1)]
 
     def write(self, path: str | Path) -> Path:
         """Write the section as HTML or DOCX, by the suffix of the path, which is returned.
@@ -102,8 +111,10 @@ def assess(
         "(2025), with two other choices: the attacker is trained, in place of a comparison of "
         "vectors by cosine, and equal scores are in random order, in place of counting as links.",
     )
+    figures = figures_of(audits, tasks, estimates)
     return Assessment(
         f"Impact assessment: measurements on {table}",
         introduction,
-        articles(figures_of(audits, tasks, estimates)),
+        [*map(str, figures.unique)],
+        articles(figures),
     )

@@ -24,21 +24,23 @@ from sordino.report.figures.drawing import (
 Series = Mapping[str, NDArray[np.floating]]
 """`day`, `truth`, `estimate`, `low` and `high` of one user, `(days,)` each."""
 
-Curve = Sequence[tuple[float, Estimate]]
+ErrorCurve = Sequence[tuple[float, Estimate]]
 """Pairs of utterances a day and an estimate."""
 
 
 def share_trends(
-    users: Mapping[str, Series], errors: Mapping[str, Curve], reveals: Mapping[str, Estimate]
+    users: Mapping[str, Series], errors: Mapping[str, ErrorCurve], reveals: Mapping[str, Estimate]
 ) -> str:
-    """Shares of an emotion over days as SVG, one panel per user (two or more); below them the error
+    """Shares of an emotion over days as SVG, one panel per user, at most two; below them the error
     over the utterances a day, one line per name, the last without data, and the AUC of each secret
     with its upper limit. The first secret is the required emotion.
     """
     blue, orange = STYLES[1][0], STYLES[2][0]
     with appearance():
         figure, axes = canvas((7.1, 5.0), 2, 2)
-        for axis, (title, user) in zip(axes[0], users.items(), strict=True):
+        for axis in axes[0][len(users) :]:
+            axis.set_visible(False)
+        for axis, (title, user) in zip(axes[0], users.items(), strict=False):
             _user(axis, title, user, blue)
         axes[0][0].set_ylabel("share of utterances")
         _errors(axes[1][0], errors)
@@ -61,7 +63,7 @@ def _user(axis: Axes, title: str, user: Series, colour: str) -> None:
     axis.set_xticks(day[::2])
 
 
-def _errors(axis: Axes, errors: Mapping[str, Curve]) -> None:
+def _errors(axis: Axes, errors: Mapping[str, ErrorCurve]) -> None:
     styles = [STYLES[1], STYLES[0], *STYLES[2 : len(errors) - 1], (GREY, "")]
     for number, (name, curve) in enumerate(errors.items()):
         colour, shape = styles[number]

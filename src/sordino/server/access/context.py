@@ -15,7 +15,7 @@ from sordino.server.access.password import Passwords
 from sordino.server.access.sealed import Once
 from sordino.server.access.server_key import load_server_key
 from sordino.server.errors import Problem
-from sordino.server.settings import Settings
+from sordino.server.settings import ServerSettings
 
 STRANGERS_PER_MINUTE: Final = 1200
 """Requests of one network to routes that are open to everyone."""
@@ -36,7 +36,7 @@ CALLBACK: Final = "/sign-in/provider/callback"
 class Access:
     """The state of a running server that belongs to no database."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ServerSettings) -> None:
         self.settings = settings
         self.key = load_server_key(settings.folder)
         address = urlsplit(settings.address)

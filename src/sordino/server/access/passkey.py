@@ -38,7 +38,9 @@ class Ceremony(NamedTuple):
     """Options for the browser, and the sealed challenge that it sends back as a cookie."""
 
     options: dict[str, Any]
+    """Options of WebAuthn, as JSON."""
     challenge: str
+    """The sealed challenge."""
 
 
 def begin_registration(session: Session, access: Access, account: Account, now: int) -> Ceremony:

@@ -26,7 +26,9 @@ class PasswordCheck(NamedTuple):
     """Whether a password is right, and its new hash where the stored one is out of date."""
 
     right: bool
+    """Whether the password is right."""
     new_hash: str | None
+    """The hash to store; None if the stored one is up to date."""
 
 
 class Passwords:

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from sordino.errors import StorageError
-from sordino.server.database.keys import KEY_BYTES, Cipher
+from sordino.server.database.keys import USER_KEY_BYTES, Cipher
 
 SERVER_KEY_FILE: Final = "server.key"
 
@@ -46,7 +46,7 @@ class ServerKey:
         return Ed25519PrivateKey.from_private_bytes(self._derived(purpose))
 
     def _derived(self, purpose: str) -> bytes:
-        return HKDF(SHA256(), KEY_BYTES, None, f"sordino {purpose}".encode()).derive(self._key)
+        return HKDF(SHA256(), USER_KEY_BYTES, None, f"sordino {purpose}".encode()).derive(self._key)
 
 
 def load_server_key(folder: Path) -> ServerKey:
@@ -60,9 +60,9 @@ def load_server_key(folder: Path) -> ServerKey:
     if os.name == "posix" and mode & 0o077:
         raise StorageError(f"{path} has mode {mode:o}, expected 600: run chmod 600 {path}")
     key = path.read_bytes()
-    if len(key) != KEY_BYTES:
+    if len(key) != USER_KEY_BYTES:
         raise StorageError(
-            f"{path} has {len(key)} bytes, expected {KEY_BYTES}: restore it from your copy"
+            f"{path} has {len(key)} bytes, expected {USER_KEY_BYTES}: restore it from your copy"
         )
     return ServerKey(key)
 
@@ -71,7 +71,7 @@ def _make(path: Path) -> None:
     """Write a new key, whole or not at all; of several processes the first one wins."""
     part = path.with_name(f"{path.name}.{os.getpid()}")
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
-        stream.write(os.urandom(KEY_BYTES))
+        stream.write(os.urandom(USER_KEY_BYTES))
         stream.flush()
         os.fsync(stream.fileno())
     with contextlib.suppress(FileExistsError):

@@ -37,7 +37,9 @@ class FirstStep(NamedTuple):
     """A right password: the account, and whether a code must follow."""
 
     account: Account
+    """The account of the password."""
     needs_code: bool
+    """Whether a one-time code must follow."""
 
 
 def safe_path(text: str) -> str:

@@ -19,7 +19,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sordino.errors import StorageError
 from sordino.server.database.engine import connect
 
-KEY_BYTES: Final = 32
+USER_KEY_BYTES: Final = 32
 NONCE_BYTES: Final = 12
 
 _PART: Final = 500  # participants of one query
@@ -37,7 +37,7 @@ class UserKey(_Base):
     participant_id: Mapped[int] = mapped_column(
         BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False
     )
-    key: Mapped[bytes] = mapped_column(LargeBinary(KEY_BYTES))
+    key: Mapped[bytes] = mapped_column(LargeBinary(USER_KEY_BYTES))
 
 
 class DestroyedKey(_Base):
@@ -98,7 +98,7 @@ class KeyStore:
 
     def create(self, participant_id: int) -> None:
         """Make the key of a new participant."""
-        key = AESGCM.generate_key(8 * KEY_BYTES)
+        key = AESGCM.generate_key(8 * USER_KEY_BYTES)
         with self._engine.begin() as connection:
             connection.execute(insert(UserKey).values(participant_id=participant_id, key=key))
 

@@ -12,4 +12,4 @@ from sordino.server.database.tables import Base
 MODULES: Final = (account_tables, rights_tables)
 """The modules of tables beside `tables`; importing one declares its tables."""
 
-METADATA: Final[MetaData] = Base.metadata
+TABLES_METADATA: Final[MetaData] = Base.metadata

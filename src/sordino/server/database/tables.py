@@ -60,7 +60,7 @@ class Base(DeclarativeBase):
     )
 
 
-class Study(Base):
+class StudyRow(Base):
     """A tenant: no row of one study is visible from another."""
 
     __tablename__ = "study"
@@ -118,7 +118,7 @@ class SigningKey(Base):
     revoked: Mapped[int | None] = mapped_column(BigInteger)
 
 
-class Bundle(Base):
+class BundleRow(Base):
     """A registered bundle: only its releases are stored."""
 
     __tablename__ = "bundle"
@@ -173,7 +173,7 @@ class Consent(Base):
     time: Mapped[int] = mapped_column(BigInteger)
 
 
-class Batch(Base):
+class BatchRow(Base):
     """An accepted batch, so that a repeated request has the same answer."""
 
     __tablename__ = "batch"
@@ -192,7 +192,7 @@ class Batch(Base):
     """The day of the releases, for retention."""
 
 
-class Release(Base):
+class ReleaseRow(Base):
     """One released vector. PostgreSQL keeps each month in a partition of its own."""
 
     __tablename__ = "release"

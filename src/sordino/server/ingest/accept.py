@@ -10,7 +10,7 @@ import datetime
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from sqlalchemy import Connection, select
@@ -29,8 +29,14 @@ from sordino.server.database.payloads import (
 from sordino.server.database.tables import Device, Participant, Purpose
 from sordino.server.errors import Problem
 from sordino.server.ingest import statements
-from sordino.server.ingest.batch import FORMAT, DevicePolicy, DeviceState, Stored, parse_batch
-from sordino.server.ingest.batch import Batch as Message
+from sordino.server.ingest.batch import (
+    WIRE_FORMAT,
+    DevicePolicy,
+    DeviceState,
+    ReleaseBatch,
+    Stored,
+    parse_batch,
+)
 from sordino.server.ingest.ciphers import CipherCache
 from sordino.server.ingest.days import check_day
 from sordino.server.ingest.policies import IngestPolicy, PolicyCache, policies_of
@@ -51,6 +57,25 @@ class Request:
     signature: BatchSignature | None
 
 
+class DeviceOf(NamedTuple):
+    """The row numbers of a device, of its user and of their study."""
+
+    device_id: int
+    """The device."""
+    participant_id: int
+    """Its user."""
+    study_id: int
+    """The study of the user."""
+
+    @classmethod
+    def of(cls, principal: Principal) -> DeviceOf:
+        """The device of a principal of scope `release`."""
+        assert principal.device_id is not None
+        assert principal.participant_id is not None
+        assert principal.study_id is not None
+        return cls(principal.device_id, principal.participant_id, principal.study_id)
+
+
 class Ingest:
     """Accepts the batches of all devices.
 
@@ -64,17 +89,16 @@ class Ingest:
 
     def accept(self, principal: Principal, request: Request) -> tuple[Stored, bool]:
         """The answer to a batch, and whether it was new. Raises `Problem` as the contract says."""
-        assert principal.device_id is not None
-        assert principal.participant_id is not None
+        device = DeviceOf.of(principal)
         message = parse_batch(request.body)
         check_day(message.day, self._store.now())
         self._store.partitions.ensure(message.day)
         try:
-            cipher = self._ciphers.cipher(principal.participant_id)
+            cipher = self._ciphers.cipher(device.participant_id)
         except StorageError:  # the user was deleted since the token was read
             raise Problem("token", 401, _REVOKED) from None
         with self._store.engine.begin() as connection:
-            storing = _Storing(connection, principal, cipher, principal.device_id)
+            storing = _Storing(connection, device, cipher)
             stored, new = storing.run(request, message, self._policies, self._store.now())
         if new:
             self._count(stored.stored)
@@ -82,22 +106,23 @@ class Ingest:
 
     def state(self, principal: Principal) -> DeviceState:
         """What a device may send, and its last number."""
+        device = DeviceOf.of(principal)
         with self._store.reading() as session:
-            last_number, paused = session.execute(
+            row = session.execute(
                 select(Device.last_number, Participant.paused)
                 .join(Participant, Participant.id == Device.participant_id)
-                .where(Device.id == principal.device_id)
+                .where(Device.id == device.device_id)
             ).one()
             policies = [
                 DevicePolicy(
                     bundle=bundle,
                     policy=name,
-                    consent=not paused
-                    and consents(session, principal.participant_id, Purpose.STORAGE, digest),
+                    consent=not row.paused
+                    and consents(session, device.participant_id, Purpose.STORAGE, digest),
                 )
-                for bundle, name, digest in policies_of(session, principal.study_id)
+                for bundle, name, digest in policies_of(session, device.study_id)
             ]
-        return DeviceState(last_number=last_number, policies=policies)
+        return DeviceState(last_number=row.last_number, policies=policies)
 
 
 @dataclass(frozen=True)
@@ -105,16 +130,15 @@ class _Storing:
     """One transaction."""
 
     connection: Connection
-    principal: Principal
+    device: DeviceOf
     cipher: Cipher
-    device_id: int
 
     def run(
-        self, request: Request, message: Message, policies: PolicyCache, now: int
+        self, request: Request, message: ReleaseBatch, policies: PolicyCache, now: int
     ) -> tuple[Stored, bool]:
         row = self.connection.execute(
             statements.LOCKED,
-            {"device_id": self.device_id, "participant_id": self.principal.participant_id},
+            {"device_id": self.device.device_id, "participant_id": self.device.participant_id},
         ).one_or_none()
         if row is None or row.revoked is not None:
             raise Problem("token", 401, _REVOKED)
@@ -122,7 +146,7 @@ class _Storing:
             return earlier, False
         check_day(message.day, now, row.retention_days)
         policy = policies.policy(
-            self.connection, self.principal.study_id, message.bundle, message.policy
+            self.connection, self.device.study_id, message.bundle, message.policy
         )
         self.check_consent(row.paused, policy)
         payloads = self.payloads(request, message, policy)
@@ -140,7 +164,7 @@ class _Storing:
     def earlier(self, request: Request) -> Stored | None:
         """The answer to the same request before. Raises `Problem` 409 for another body."""
         batch = self.connection.execute(
-            statements.EARLIER, {"device_id": self.device_id, "key": request.key}
+            statements.EARLIER_BATCH, {"device_id": self.device.device_id, "key": request.key}
         ).one_or_none()
         if batch is None:
             return None
@@ -154,7 +178,7 @@ class _Storing:
 
     def check_consent(self, paused: bool, policy: IngestPolicy) -> None:
         if paused or not consents(
-            self.connection, self.principal.participant_id, Purpose.STORAGE, policy.digest
+            self.connection, self.device.participant_id, Purpose.STORAGE, policy.digest
         ):
             raise Problem(
                 "consent",
@@ -164,12 +188,12 @@ class _Storing:
             )
 
     def payloads(
-        self, request: Request, message: Message, policy: IngestPolicy
+        self, request: Request, message: ReleaseBatch, policy: IngestPolicy
     ) -> list[tuple[bytes, int]]:
         """The payload and the bin of each release."""
         if policy.prototypes is None or request.signature is not None:
             signed = signed_message(request.key, request.body)
-            check_signature(self.connection, self.principal.study_id, request.signature, signed)
+            check_signature(self.connection, self.device.study_id, request.signature, signed)
         if policy.bins is None:
             return [(pack_vector(policy.vector(release)), 0) for release in message.releases]
         indices = [policy.index(release) for release in message.releases]
@@ -178,7 +202,7 @@ class _Storing:
     def store(
         self,
         request: Request,
-        message: Message,
+        message: ReleaseBatch,
         policy: IngestPolicy,
         payloads: list[tuple[bytes, int]],
     ) -> None:
@@ -186,7 +210,7 @@ class _Storing:
         self.connection.execute(
             statements.ADD_BATCH,
             {
-                "device_id": self.device_id,
+                "device_id": self.device.device_id,
                 "idempotency_key": request.key,
                 "body_mac": self.cipher.mac(request.body),
                 "stored": len(payloads),
@@ -198,27 +222,27 @@ class _Storing:
         statements.add_releases(
             self.connection,
             {
-                "device_id": self.device_id,
-                "participant_id": self.principal.participant_id,
+                "device_id": self.device.device_id,
+                "participant_id": self.device.participant_id,
                 "bundle_policy_id": policy.id,
-                "format": FORMAT,
+                "format": WIRE_FORMAT,
                 "day": day,
             },
             numbers,
             [
-                self.cipher.encrypt(payload, release_place(self.device_id, number))
+                self.cipher.encrypt(payload, release_place(self.device.device_id, number))
                 for number, (payload, _) in zip(numbers, payloads, strict=True)
             ],
         )
         self.count(day, policy, [bin for _, bin in payloads])
         self.connection.execute(
             statements.SET_LAST,
-            {"device": self.device_id, "last_number": last_number, "last_day": day},
+            {"device": self.device.device_id, "last_number": last_number, "last_day": day},
         )
 
     def count(self, day: datetime.date, policy: IngestPolicy, bins: list[int]) -> None:
         """Add the releases to the count of their day; the lock of the user's row covers it."""
-        user = self.principal.participant_id
+        user = self.device.participant_id
         assert user is not None
         row = {"participant_id": user, "day": day, "bundle_policy_id": policy.id}
         counts = np.bincount(bins, minlength=policy.bin_count)

@@ -11,25 +11,25 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 from sordino.device.sending.wire import MOST_RELEASES
 from sordino.server.errors import Problem, invalid
 
-FORMAT: Final = 1
+WIRE_FORMAT: Final = 1
 """The version of the format, stored with each release."""
 
-LARGEST_NUMBER: Final = (1 << 53) - 1
+LAST_NUMBER: Final = (1 << 53) - 1
 """The largest number of a release; JSON readers agree on integers up to it."""
 LARGEST_INDEX: Final = (1 << 17) - 1
 """The largest index of a prototype (`sordino.device.bundle.families.MOST_PROTOTYPES`)."""
-WIDEST_VECTOR: Final = 1 << 16
+WIDEST_RELEASE: Final = 1 << 16
 
-Number = Annotated[int, Field(ge=1, le=LARGEST_NUMBER)]
+Number = Annotated[int, Field(ge=1, le=LAST_NUMBER)]
 
 
-class Message(BaseModel):
+class WireModel(BaseModel):
     """A part of the contract: no further members, no conversion of types, no NaN."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
-class PrototypeRelease(Message):
+class PrototypeRelease(WireModel):
     """A release of a drawn or label policy."""
 
     number: Number
@@ -37,17 +37,17 @@ class PrototypeRelease(Message):
     """The row in the array `prototypes` of the policy."""
 
 
-class VectorRelease(Message):
+class VectorRelease(WireModel):
     """A release of any policy; of a drawn or label policy it must be a prototype, bit for bit."""
 
     number: Number
-    vector: Annotated[list[FiniteFloat], Field(min_length=1, max_length=WIDEST_VECTOR)]
+    vector: Annotated[list[FiniteFloat], Field(min_length=1, max_length=WIDEST_RELEASE)]
 
 
-class Batch(Message):
+class ReleaseBatch(WireModel):
     """Releases of one device under one policy on one day."""
 
-    format: Annotated[int, Field(ge=FORMAT, le=FORMAT)]
+    format: Annotated[int, Field(ge=WIRE_FORMAT, le=WIRE_FORMAT)]
     bundle: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     """SHA-256 of manifest.json."""
     policy: Annotated[str, Field(pattern=r"^[^\x00]{1,200}$")]
@@ -58,14 +58,14 @@ class Batch(Message):
     """Numbers count the released vectors of the device, from 1, and increase strictly."""
 
 
-class Stored(Message):
+class Stored(WireModel):
     """The answer to a batch that is stored."""
 
     stored: int
     last_number: int
 
 
-class DevicePolicy(Message):
+class DevicePolicy(WireModel):
     """A policy that the device may send."""
 
     bundle: str
@@ -73,17 +73,17 @@ class DevicePolicy(Message):
     consent: bool
 
 
-class DeviceState(Message):
+class DeviceState(WireModel):
     """What the server knows of a device."""
 
     last_number: int
     policies: list[DevicePolicy]
 
 
-def parse_batch(body: bytes) -> Batch:
+def parse_batch(body: bytes) -> ReleaseBatch:
     """The batch of a body. Raises `Problem` 422 `invalid`."""
     try:
-        batch = Batch.model_validate_json(body)
+        batch = ReleaseBatch.model_validate_json(body)
     except ValidationError as error:
         raise invalid(list(error.errors(include_url=False, include_input=False))) from None
     numbers = [release.number for release in batch.releases]

@@ -10,14 +10,14 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session
 
 from sordino.server.database.payloads import bins_of, prototypes_of
-from sordino.server.database.tables import Bundle, BundlePolicy
+from sordino.server.database.tables import BundlePolicy, BundleRow
 from sordino.server.errors import Problem
 from sordino.server.ingest.batch import PrototypeRelease, VectorRelease
-from sordino.server.ingest.statements import POLICY
+from sordino.server.ingest.statements import SELECT_POLICY
 
 MOST_CACHED: Final = 64
 """Policies in memory, of all studies."""
@@ -99,7 +99,7 @@ class PolicyCache:
         retired.
         """
         names = {"study_id": study_id, "bundle": bundle, "policy": name}
-        policy_id = connection.scalar(POLICY, names)
+        policy_id = connection.scalar(SELECT_POLICY, names)
         if policy_id is None:
             raise Problem(
                 "bundle-unknown",
@@ -125,13 +125,12 @@ def _load(connection: Connection, policy_id: int) -> IngestPolicy:
         return IngestPolicy(row.id, row.digest, row.width, prototypes_of(row), bins_of(row))
 
 
-def policies_of(session: Session, study_id: int) -> list[Row[tuple[str, str, str]]]:
+def policies_of(session: Session, study_id: int) -> list[tuple[str, str, str]]:
     """Bundle, name and digest of every policy of a study that is not retired."""
-    return list(
-        session.execute(
-            select(Bundle.digest, BundlePolicy.name, BundlePolicy.digest)
-            .join(Bundle, Bundle.id == BundlePolicy.bundle_id)
-            .where(Bundle.study_id == study_id, Bundle.retired.is_(None))
-            .order_by(Bundle.id, BundlePolicy.id)
-        )
+    rows = session.execute(
+        select(BundleRow.digest, BundlePolicy.name, BundlePolicy.digest)
+        .join(BundleRow, BundleRow.id == BundlePolicy.bundle_id)
+        .where(BundleRow.study_id == study_id, BundleRow.retired.is_(None))
+        .order_by(BundleRow.id, BundlePolicy.id)
     )
+    return [(bundle, name, digest) for bundle, name, digest in rows]

@@ -18,7 +18,7 @@ router = APIRouter(prefix="/v1", tags=["devices"])
 _BODY: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
-        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Batch"}}},
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ReleaseBatch"}}},
     }
 }
 

@@ -23,24 +23,24 @@ from sqlalchemy import (
 
 from sordino.server.database.tables import (
     Base,
-    Batch,
-    Bundle,
+    BatchRow,
     BundlePolicy,
+    BundleRow,
     DailyCount,
     Device,
     Participant,
-    Release,
-    Study,
+    ReleaseRow,
+    StudyRow,
 )
 
 _TABLES: Final = Base.metadata.tables
-_RELEASE: Final[Table] = _TABLES[Release.__tablename__]
+_RELEASE: Final[Table] = _TABLES[ReleaseRow.__tablename__]
 _COMMON: Final = ("device_id", "participant_id", "bundle_policy_id", "format", "day")
 
 LOCKED: Final = (
-    select(Device.last_number, Device.revoked, Participant.paused, Study.retention_days)
+    select(Device.last_number, Device.revoked, Participant.paused, StudyRow.retention_days)
     .join(Participant, Participant.id == Device.participant_id)
-    .join(Study, Study.id == Participant.study_id)
+    .join(StudyRow, StudyRow.id == Participant.study_id)
     .where(
         Device.id == bindparam("device_id"),
         Device.participant_id == bindparam("participant_id"),
@@ -49,17 +49,17 @@ LOCKED: Final = (
 )
 """The device and its user, locked until the transaction ends."""
 
-EARLIER: Final = select(Batch.body_mac, Batch.stored, Batch.last_number).where(
-    Batch.device_id == bindparam("device_id"), Batch.idempotency_key == bindparam("key")
+EARLIER_BATCH: Final = select(BatchRow.body_mac, BatchRow.stored, BatchRow.last_number).where(
+    BatchRow.device_id == bindparam("device_id"), BatchRow.idempotency_key == bindparam("key")
 )
 
-POLICY: Final = (
+SELECT_POLICY: Final = (
     select(BundlePolicy.id)
-    .join(Bundle, Bundle.id == BundlePolicy.bundle_id)
+    .join(BundleRow, BundleRow.id == BundlePolicy.bundle_id)
     .where(
-        Bundle.study_id == bindparam("study_id"),
-        Bundle.digest == bindparam("bundle"),
-        Bundle.retired.is_(None),
+        BundleRow.study_id == bindparam("study_id"),
+        BundleRow.digest == bindparam("bundle"),
+        BundleRow.retired.is_(None),
         BundlePolicy.name == bindparam("policy"),
     )
 )
@@ -70,7 +70,7 @@ COUNTED: Final = select(DailyCount.payload).where(
     DailyCount.bundle_policy_id == bindparam("bundle_policy_id"),
 )
 
-ADD_BATCH: Final = insert(_TABLES[Batch.__tablename__]).inline()
+ADD_BATCH: Final = insert(_TABLES[BatchRow.__tablename__]).inline()
 ADD_COUNT: Final = insert(_TABLES[DailyCount.__tablename__])
 SET_COUNT: Final = (
     update(_TABLES[DailyCount.__tablename__])

@@ -18,8 +18,8 @@ from sqlalchemy.orm import Session
 from sordino import __version__
 from sordino.server.database.migration import current, newest
 from sordino.server.database.rights_tables import PrivacyBudget, PrivacySpending
-from sordino.server.database.tables import Batch, Device, Participant, Study
-from sordino.server.pages.views import HealthCheck, StudyRow
+from sordino.server.database.tables import BatchRow, Device, Participant, StudyRow
+from sordino.server.pages.views import HealthCheck, StudyLine
 from sordino.server.rights import audit
 from sordino.server.store import Store
 
@@ -52,7 +52,7 @@ def checks(store: Store, session: Session) -> list[HealthCheck]:
 def facts(session: Session) -> dict[str, str]:
     """The database in numbers."""
     entries = audit.head(session)
-    oldest = session.scalar(select(func.min(Batch.day)))
+    oldest = session.scalar(select(func.min(BatchRow.day)))
     return {
         "Kind": _kind(session),
         "Size": _bytes(_size(session)),
@@ -62,7 +62,7 @@ def facts(session: Session) -> dict[str, str]:
     }
 
 
-def studies(session: Session) -> list[StudyRow]:
+def studies(session: Session) -> list[StudyLine]:
     """All studies, by name."""
     spent = dict(
         session.execute(
@@ -74,18 +74,18 @@ def studies(session: Session) -> list[StudyRow]:
     budgets = {row.study_id: row.epsilon for row in session.scalars(select(PrivacyBudget))}
     rows = session.execute(
         select(
-            Study,
+            StudyRow,
             func.count(func.distinct(Participant.id)),
             func.count(Device.id),
             func.coalesce(func.sum(Device.last_number), 0),
         )
-        .outerjoin(Participant, Participant.study_id == Study.id)
+        .outerjoin(Participant, Participant.study_id == StudyRow.id)
         .outerjoin(Device, Device.participant_id == Participant.id)
-        .group_by(Study.id)
-        .order_by(Study.name)
+        .group_by(StudyRow.id)
+        .order_by(StudyRow.name)
     )
     return [
-        StudyRow(
+        StudyLine(
             name=study.name,
             participants=participants,
             devices=devices,
@@ -145,13 +145,13 @@ def _retention(session: Session, now: int) -> HealthCheck:
     today = datetime.datetime.fromtimestamp(now, datetime.UTC).date()
     overdue = [
         study.name
-        for study in session.scalars(select(Study).order_by(Study.name))
+        for study in session.scalars(select(StudyRow).order_by(StudyRow.name))
         if session.scalar(
-            select(Batch.id)
-            .join(Device, Device.id == Batch.device_id)
+            select(BatchRow.id)
+            .join(Device, Device.id == BatchRow.device_id)
             .join(Participant, Participant.id == Device.participant_id)
             .where(
-                Batch.day < today - datetime.timedelta(study.retention_days + GRACE_DAYS),
+                BatchRow.day < today - datetime.timedelta(study.retention_days + GRACE_DAYS),
                 Participant.study_id == study.id,
             )
             .limit(1)

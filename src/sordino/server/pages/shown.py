@@ -18,6 +18,7 @@ HOME: Final = {"user": "/me", "researcher": "/study", "operator": "/operator"}
 
 DONE: Final = {
     "resume": "Resumed. This server stores what your devices send.",
+    "device": "The token of the device opens nothing any more.",
     "consent": "Your decision counts from now on.",
     "log-fault": "An entry of the audit log was changed or is missing: treat it as an incident.",
     "log": "Every entry of the audit log is as it was written.",

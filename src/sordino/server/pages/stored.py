@@ -10,18 +10,18 @@ from sqlalchemy import ColumnElement, func, select, true
 from sqlalchemy.orm import Session
 
 from sordino.server.database.tables import (
-    Bundle,
     BundlePolicy,
+    BundleRow,
     Consent,
     Device,
     Participant,
     Purpose,
-    Release,
-    Study,
+    ReleaseRow,
+    StudyRow,
 )
 from sordino.server.errors import absent
 from sordino.server.pages.limits import limits_of
-from sordino.server.pages.views import BundleRow, ConsentRow, DeviceRow, PolicyLimits, StoredData
+from sordino.server.pages.views import BundleLine, ConsentRow, DeviceRow, PolicyLimits, StoredData
 
 
 class _Count(NamedTuple):
@@ -37,13 +37,13 @@ class _Count(NamedTuple):
 def stored_of(session: Session, participant_id: int, now: int) -> StoredData:
     """Everything that is stored about a user. Raises `Problem` 404 for a deleted user."""
     user = session.get(Participant, participant_id)
-    study = session.get(Study, user.study_id) if user else None
+    study = session.get(StudyRow, user.study_id) if user else None
     if user is None or study is None:
         raise absent("user")
     counts = _counts(session, participant_id)
     days = session.scalar(
-        select(func.count(func.distinct(Release.day))).where(
-            Release.participant_id == participant_id
+        select(func.count(func.distinct(ReleaseRow.day))).where(
+            ReleaseRow.participant_id == participant_id
         )
     )
     policies = _policies(session, counts)
@@ -74,7 +74,7 @@ def consents_of(session: Session, study_id: int, participant_id: int) -> list[Co
     those of earlier bundles that were decided. Version 0 is no decision yet.
     """
     names = _policy_names(session, study_id, true())
-    current = _policy_names(session, study_id, Bundle.retired.is_(None))
+    current = _policy_names(session, study_id, BundleRow.retired.is_(None))
     decisions = {
         (decision.policy, decision.purpose): decision  # the newest version stays
         for decision in session.scalars(
@@ -104,9 +104,9 @@ def _policy_names(session: Session, study_id: int, which: ColumnElement[bool]) -
     """The policies of bundles of a study: digest to the name in the newest one."""
     rows = session.execute(
         select(BundlePolicy.digest, BundlePolicy.name)
-        .join(Bundle, Bundle.id == BundlePolicy.bundle_id)
-        .where(Bundle.study_id == study_id, which)
-        .order_by(Bundle.id, BundlePolicy.id)
+        .join(BundleRow, BundleRow.id == BundlePolicy.bundle_id)
+        .where(BundleRow.study_id == study_id, which)
+        .order_by(BundleRow.id, BundlePolicy.id)
     )
     return {row.digest: row.name for row in rows}
 
@@ -114,24 +114,24 @@ def _policy_names(session: Session, study_id: int, which: ColumnElement[bool]) -
 def _counts(session: Session, participant_id: int) -> list[_Count]:
     rows = session.execute(
         select(
-            Release.device_id,
-            Release.bundle_policy_id,
+            ReleaseRow.device_id,
+            ReleaseRow.bundle_policy_id,
             func.count(),
-            func.min(Release.day),
-            func.max(Release.day),
+            func.min(ReleaseRow.day),
+            func.max(ReleaseRow.day),
         )
-        .where(Release.participant_id == participant_id)
-        .group_by(Release.device_id, Release.bundle_policy_id)
+        .where(ReleaseRow.participant_id == participant_id)
+        .group_by(ReleaseRow.device_id, ReleaseRow.bundle_policy_id)
     )
     return [_Count(*row) for row in rows]
 
 
 def _policies(
     session: Session, counts: Sequence[_Count]
-) -> Mapping[int, tuple[BundlePolicy, Bundle]]:
+) -> Mapping[int, tuple[BundlePolicy, BundleRow]]:
     rows = session.execute(
-        select(BundlePolicy, Bundle)
-        .join(Bundle, Bundle.id == BundlePolicy.bundle_id)
+        select(BundlePolicy, BundleRow)
+        .join(BundleRow, BundleRow.id == BundlePolicy.bundle_id)
         .where(BundlePolicy.id.in_({row.bundle_policy_id for row in counts}))
         .order_by(BundlePolicy.id)
     )
@@ -146,6 +146,7 @@ def _devices(
     )
     return [
         DeviceRow(
+            number=device.id,
             name=device.name,
             created=device.created,
             releases=sum(row.releases for row in counts if row.device_id == device.id),
@@ -164,10 +165,10 @@ def device_state(device: Device, now: int) -> str:
 
 
 def _bundles(
-    counts: Sequence[_Count], policies: Mapping[int, tuple[BundlePolicy, Bundle]]
-) -> list[BundleRow]:
+    counts: Sequence[_Count], policies: Mapping[int, tuple[BundlePolicy, BundleRow]]
+) -> list[BundleLine]:
     return [
-        BundleRow(
+        BundleLine(
             name=bundle.name,
             policy=policy.name,
             digest=bundle.digest,

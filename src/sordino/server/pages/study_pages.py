@@ -13,8 +13,10 @@ from pydantic import ValidationError
 from sordino.server.access.arguments import AccessOf, ResearchPrincipal, StoreOf
 from sordino.server.access.principal import Principal
 from sordino.server.access.routes.accounts import InvitationRequest, create_invitation
-from sordino.server.database.tables import Purpose, Study
+from sordino.server.database.tables import Purpose, StudyRow
 from sordino.server.errors import Problem, absent
+from sordino.server.groups.routes import read_statistics
+from sordino.server.groups.statistics import WEEK
 from sordino.server.pages.shown import show
 from sordino.server.pages.trend_views import plotted, policies_with_decisions, user_trends
 from sordino.server.pages.views import CohortRow, GroupRow
@@ -22,8 +24,6 @@ from sordino.server.registry.messages import DeviceRequest, ParticipantRequest
 from sordino.server.registry.routes import post_device, post_participant
 from sordino.server.rights import audit
 from sordino.server.rights.consent import consents
-from sordino.server.rights.statistics import WEEK
-from sordino.server.rights.statistics_routes import read_statistics
 from sordino.server.rights.subject import actor, subject
 from sordino.server.store import Store
 from sordino.server.trends.cohort import CohortTable, CohortUser, cohort_table
@@ -57,7 +57,7 @@ def study_page(
     table = _table(principal, store)
     users = [user for user in table.users if user.pseudonym > after]
     with store.reading() as session:
-        study = session.get_one(Study, principal.study_id).name
+        study = session.get_one(StudyRow, principal.study_id).name
     return show(
         request,
         principal,
@@ -110,7 +110,7 @@ def groups_page(request: Request, principal: ResearchPrincipal, store: StoreOf) 
     """The stored statistics of groups."""
     tables = read_statistics(principal, store).statistics
     with store.reading() as session:
-        study = session.get_one(Study, principal.study_id)
+        study = session.get_one(StudyRow, principal.study_id)
         policies = policies_with_decisions(session, study.id)
     rows = [
         GroupRow(
@@ -147,7 +147,7 @@ def add_participant(
 ) -> HTMLResponse:
     """Make a participant and a device, and show the invitation and the token, once."""
     with store.reading() as session:
-        study = session.get_one(Study, principal.study_id).name
+        study = session.get_one(StudyRow, principal.study_id).name
     try:
         new = ParticipantRequest(pseudonym=pseudonym.strip(), cohort=cohort.strip())
         post_participant(principal, store, study, new)

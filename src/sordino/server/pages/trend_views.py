@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from sordino.server.database.tables import Bundle, BundlePolicy, Participant
+from sordino.server.database.tables import BundlePolicy, BundleRow, Participant
 from sordino.server.pages.plots import NARROW, WIDE, TrendPlot, trend_plot
 from sordino.server.pages.views import ShownPeriod, ShownTrend
 from sordino.server.store import Store
@@ -57,8 +57,8 @@ def policies_with_decisions(session: Session, study_id: int) -> dict[str, str]:
     """The policies of a study that have trends: digest to the name in the newest bundle."""
     rows = session.execute(
         select(BundlePolicy.digest, BundlePolicy.name)
-        .join(Bundle, Bundle.id == BundlePolicy.bundle_id)
-        .where(Bundle.study_id == study_id, BundlePolicy.bins.is_not(None))
+        .join(BundleRow, BundleRow.id == BundlePolicy.bundle_id)
+        .where(BundleRow.study_id == study_id, BundlePolicy.bins.is_not(None))
         .order_by(BundlePolicy.id)
     )
     return {row.digest: row.name for row in rows}

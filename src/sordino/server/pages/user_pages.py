@@ -9,16 +9,17 @@ from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 from sqlalchemy.orm import Session
 
-from sordino.server.access.arguments import AccessOf, StoreOf, UserPrincipal
+from sordino.server.access.arguments import AccessOf, RowNumber, StoreOf, UserPrincipal
 from sordino.server.access.principal import Principal, fresh
 from sordino.server.access.session import SESSION_COOKIE, clear_cookie
-from sordino.server.database.tables import Participant, Purpose
+from sordino.server.database.tables import Participant, Purpose, StudyRow
 from sordino.server.errors import absent
 from sordino.server.pages.limits import sentence
 from sordino.server.pages.rendering import page
 from sordino.server.pages.shown import DONE, show
 from sordino.server.pages.stored import limits_of_user, stored_of
 from sordino.server.pages.trend_views import plotted, user_trends
+from sordino.server.registry.routes import revoke_device
 from sordino.server.rights import audit
 from sordino.server.rights.consent import add_decision, set_paused
 from sordino.server.rights.deletion import delete_user
@@ -111,6 +112,16 @@ def send_consent(
             actor=actor(principal),
         )
     return _back("consent")
+
+
+@router.post("/devices/{number}/revoke")
+def revoke(principal: UserPrincipal, store: StoreOf, number: RowNumber) -> RedirectResponse:
+    """End the token of a device for good."""
+    with store.reading() as session:
+        user = subject(session, principal, OWN_NAME)
+        study = session.get_one(StudyRow, user.study_id).name
+    revoke_device(principal, store, study, user.pseudonym, number)
+    return _back("device")
 
 
 @router.post("/export", response_class=StreamingResponse)

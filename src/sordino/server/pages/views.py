@@ -41,6 +41,7 @@ class ShownTrend:
 class DeviceRow:
     """A device of a user."""
 
+    number: int
     name: str
     created: int
     releases: int
@@ -50,7 +51,7 @@ class DeviceRow:
 
 
 @dataclass(frozen=True)
-class BundleRow:
+class BundleLine:
     """A bundle and policy under which releases are stored."""
 
     name: str
@@ -85,7 +86,7 @@ class StoredData:
     paused: bool
     study: str = ""
     devices: Sequence[DeviceRow] = ()
-    bundles: Sequence[BundleRow] = ()
+    bundles: Sequence[BundleLine] = ()
     consents: Sequence[ConsentRow] = ()
 
 
@@ -152,7 +153,7 @@ class HealthCheck:
 
 
 @dataclass(frozen=True)
-class StudyRow:
+class StudyLine:
     """A study as its operator sees it: counts only."""
 
     name: str

@@ -9,12 +9,11 @@ from typing import Any, Final
 import numpy as np
 from sqlalchemy.orm import Session
 
-from sordino.device import Bundle as BundleFile
-from sordino.device import PolicyEntry, read
+from sordino.device import Bundle, PolicyEntry, read
 from sordino.device.bundle.archive import sha256
 from sordino.device.bundle.bundle import LARGEST_BYTES, SUFFIX
 from sordino.errors import BundleError
-from sordino.server.database.tables import Bundle, BundlePolicy
+from sordino.server.database.tables import BundlePolicy, BundleRow
 from sordino.server.errors import Problem
 from sordino.server.registry.studies import insert
 from sordino.server.store import Store
@@ -27,14 +26,14 @@ LARGEST_BUNDLE: Final = LARGEST_BYTES
 _LONGEST_NAME: Final = 100
 
 
-def register_bundle(session: Session, store: Store, study_id: int, content: bytes) -> Bundle:
+def register_bundle(session: Session, store: Store, study_id: int, content: bytes) -> BundleRow:
     """Register the `.sordino` file of a bundle in a study.
 
     Raises `Problem` 422 `bundle` for a file that is no bundle, and 409 `exists` for a second time.
     """
     file = _parse(content)
     name = str(file.card.get("name", ""))[:_LONGEST_NAME]
-    bundle = Bundle(
+    bundle = BundleRow(
         study_id=study_id,
         digest=sha256(file.manifest),
         name="".join(letter for letter in name if letter.isprintable()),
@@ -47,7 +46,7 @@ def register_bundle(session: Session, store: Store, study_id: int, content: byte
     return bundle
 
 
-def _parse(content: bytes) -> BundleFile:
+def _parse(content: bytes) -> Bundle:
     """The content of a bundle; nothing of it is executed."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"upload{SUFFIX}"
@@ -65,7 +64,7 @@ def _parse(content: bytes) -> BundleFile:
     return file
 
 
-def _policy(file: BundleFile, entry: PolicyEntry, bundle_id: int) -> BundlePolicy:
+def _policy(file: Bundle, entry: PolicyEntry, bundle_id: int) -> BundlePolicy:
     prototypes, bins = None, None
     if entry.chance["kind"] in PROTOTYPE_DRAWS and entry.arrays is not None:
         arrays = file.arrays(entry.arrays)
@@ -84,7 +83,7 @@ def _policy(file: BundleFile, entry: PolicyEntry, bundle_id: int) -> BundlePolic
     )
 
 
-def _rates(file: BundleFile, name: str) -> dict[str, Any] | None:
+def _rates(file: Bundle, name: str) -> dict[str, Any] | None:
     """The rates of a policy from the card; None in a bundle without them."""
     audit = file.card.get("audit")
     entry = audit.get(name) if isinstance(audit, dict) else None

@@ -6,24 +6,24 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from sordino.server.database.tables import Bundle, Device, Participant, SigningKey, Study
-from sordino.server.ingest.batch import Message
+from sordino.server.database.tables import BundleRow, Device, Participant, SigningKey, StudyRow
+from sordino.server.ingest.batch import WireModel
 from sordino.server.ingest.days import LONGEST_RETENTION
-from sordino.server.registry.studies import NAME, PSEUDONYM
+from sordino.server.registry.studies import PSEUDONYM, STUDY_NAME
 
 SMALLEST_GROUP = 10
 """Users that a group statistic needs at least."""
 
 
-class StudyRequest(Message):
+class StudyRequest(WireModel):
     """A new study."""
 
-    name: Annotated[str, Field(pattern=NAME)]
+    name: Annotated[str, Field(pattern=STUDY_NAME)]
     retention_days: Annotated[int, Field(ge=1, le=LONGEST_RETENTION)] = 365
     smallest_group: Annotated[int, Field(ge=SMALLEST_GROUP, le=10_000)] = SMALLEST_GROUP
 
 
-class StudyInfo(Message):
+class StudyInfo(WireModel):
     """A study. Times are UTC, in seconds since 1970."""
 
     name: str
@@ -32,7 +32,7 @@ class StudyInfo(Message):
     smallest_group: int
 
     @classmethod
-    def of(cls, study: Study) -> StudyInfo:
+    def of(cls, study: StudyRow) -> StudyInfo:
         """The public part of a row."""
         return cls(
             name=study.name,
@@ -42,7 +42,7 @@ class StudyInfo(Message):
         )
 
 
-class PolicyInfo(Message):
+class PolicyInfo(WireModel):
     """A policy of a bundle."""
 
     name: str
@@ -61,7 +61,7 @@ class PolicyInfo(Message):
         return cls(**row._asdict() | {"prototypes": count})
 
 
-class BundleInfo(Message):
+class BundleInfo(WireModel):
     """A registered bundle."""
 
     bundle: str
@@ -72,7 +72,7 @@ class BundleInfo(Message):
     policies: list[PolicyInfo]
 
     @classmethod
-    def of(cls, bundle: Bundle, policies: list[Any]) -> BundleInfo:
+    def of(cls, bundle: BundleRow, policies: list[Any]) -> BundleInfo:
         """The public part of a row, and of rows with its policies and the bytes of their
         prototypes.
         """
@@ -85,14 +85,14 @@ class BundleInfo(Message):
         )
 
 
-class ParticipantRequest(Message):
+class ParticipantRequest(WireModel):
     """A new participant."""
 
     pseudonym: Annotated[str, Field(pattern=PSEUDONYM)]
     cohort: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,64}$")] = ""
 
 
-class ParticipantInfo(Message):
+class ParticipantInfo(WireModel):
     """A participant."""
 
     pseudonym: str
@@ -111,7 +111,7 @@ class ParticipantInfo(Message):
         )
 
 
-class DeviceRequest(Message):
+class DeviceRequest(WireModel):
     """A new device."""
 
     name: Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{0,64}$")] = ""
@@ -119,7 +119,7 @@ class DeviceRequest(Message):
     """UTC, in seconds since 1970; None for a token without end."""
 
 
-class DeviceInfo(Message):
+class DeviceInfo(WireModel):
     """A device."""
 
     number: int
@@ -142,21 +142,21 @@ class DeviceInfo(Message):
         )
 
 
-class DeviceToken(Message):
+class DeviceToken(WireModel):
     """A device and its token, which the server shows once and does not store."""
 
     number: int
     token: str
 
 
-class SigningKeyRequest(Message):
+class SigningKeyRequest(WireModel):
     """A key of a runtime or gateway."""
 
     public_key: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     """The 32 bytes of an Ed25519 key, hexadecimal."""
 
 
-class SigningKeyInfo(Message):
+class SigningKeyInfo(WireModel):
     """A registered key."""
 
     key: str

@@ -14,12 +14,12 @@ from sqlalchemy.orm import Session
 from sordino.server.access.arguments import Person, RowNumber, Staff, StoreOf
 from sordino.server.access.principal import Principal, Scope, require
 from sordino.server.database.tables import (
-    Bundle,
     BundlePolicy,
+    BundleRow,
     Device,
     Participant,
     SigningKey,
-    Study,
+    StudyRow,
 )
 from sordino.server.errors import Problem, absent
 from sordino.server.registry import messages
@@ -35,13 +35,13 @@ from sordino.server.registry.studies import (
 from sordino.server.rights.audit import Action, record
 from sordino.server.store import Store
 
-MOST_ROWS: Final = 1000
+ANSWER_ROWS: Final = 1000
 """Rows of one answer; the next ones follow after the last name."""
 
 router = APIRouter(prefix="/v1/studies", tags=["registry"])
 
-Operator = Annotated[Principal, Depends(require(Scope.OPERATE))]
-Name = Annotated[str, Path(pattern=r"^[^\x00]{1,100}$")]
+AsOperator = Annotated[Principal, Depends(require(Scope.OPERATE))]
+NamePath = Annotated[str, Path(pattern=r"^[^\x00]{1,100}$")]
 Digest = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
 After = Annotated[str, Query(pattern=r"^[^\x00]{0,64}$")]
 
@@ -66,7 +66,7 @@ async def file_body(
 
 @router.post("", status_code=201)
 def post_study(
-    principal: Operator, store: StoreOf, request: messages.StudyRequest
+    principal: AsOperator, store: StoreOf, request: messages.StudyRequest
 ) -> messages.StudyInfo:
     """Make a study, a tenant apart from all others."""
     with store.transaction() as session:
@@ -80,15 +80,15 @@ def post_study(
 @router.get("")
 def get_studies(principal: Staff, store: StoreOf, after: After = "") -> list[messages.StudyInfo]:
     """Studies by name, at most 1,000 after a name. A researcher sees their own."""
-    rows = select(Study).where(Study.name > after).order_by(Study.name).limit(MOST_ROWS)
+    rows = select(StudyRow).where(StudyRow.name > after).order_by(StudyRow.name).limit(ANSWER_ROWS)
     if principal.study_id is not None:
-        rows = rows.where(Study.id == principal.study_id)
+        rows = rows.where(StudyRow.id == principal.study_id)
     with store.reading() as session:
         return [messages.StudyInfo.of(study) for study in session.scalars(rows)]
 
 
 @router.get("/{study}")
-def get_study(principal: Staff, store: StoreOf, study: Name) -> messages.StudyInfo:
+def get_study(principal: Staff, store: StoreOf, study: NamePath) -> messages.StudyInfo:
     """One study."""
     with store.reading() as session:
         return messages.StudyInfo.of(_study(session, principal, study))
@@ -96,7 +96,7 @@ def get_study(principal: Staff, store: StoreOf, study: Name) -> messages.StudyIn
 
 @router.post("/{study}/bundles", status_code=201, openapi_extra=_BODY)
 def post_bundle(
-    principal: Staff, store: StoreOf, study: Name, body: Annotated[bytes, Depends(file_body)]
+    principal: Staff, store: StoreOf, study: NamePath, body: Annotated[bytes, Depends(file_body)]
 ) -> messages.BundleInfo:
     """Register the `.sordino` file of a bundle: releases of its policies are accepted."""
     with store.transaction() as session:
@@ -107,21 +107,23 @@ def post_bundle(
 
 
 @router.get("/{study}/bundles")
-def get_bundles(principal: Staff, store: StoreOf, study: Name) -> list[messages.BundleInfo]:
+def get_bundles(principal: Staff, store: StoreOf, study: NamePath) -> list[messages.BundleInfo]:
     """The bundles of a study, the newest first, at most 1,000."""
     with store.reading() as session:
         tenant = _study(session, principal, study)
-        rows = select(Bundle).where(Bundle.study_id == tenant.id).order_by(Bundle.id.desc())
-        return [_bundle_info(session, row) for row in session.scalars(rows.limit(MOST_ROWS))]
+        rows = (
+            select(BundleRow).where(BundleRow.study_id == tenant.id).order_by(BundleRow.id.desc())
+        )
+        return [_bundle_info(session, row) for row in session.scalars(rows.limit(ANSWER_ROWS))]
 
 
 @router.post("/{study}/bundles/{bundle}/retire", status_code=204)
-def retire_bundle(principal: Staff, store: StoreOf, study: Name, bundle: Digest) -> Response:
+def retire_bundle(principal: Staff, store: StoreOf, study: NamePath, bundle: Digest) -> Response:
     """Accept no further release of a bundle. Stored ones stay."""
     with store.transaction() as session:
         tenant = _study(session, principal, study)
         row = session.scalar(
-            select(Bundle).where(Bundle.study_id == tenant.id, Bundle.digest == bundle)
+            select(BundleRow).where(BundleRow.study_id == tenant.id, BundleRow.digest == bundle)
         )
         if row is None:
             raise absent("bundle")
@@ -132,7 +134,7 @@ def retire_bundle(principal: Staff, store: StoreOf, study: Name, bundle: Digest)
 
 @router.post("/{study}/participants", status_code=201)
 def post_participant(
-    principal: Staff, store: StoreOf, study: Name, request: messages.ParticipantRequest
+    principal: Staff, store: StoreOf, study: NamePath, request: messages.ParticipantRequest
 ) -> messages.ParticipantInfo:
     """Make a participant under a pseudonym. Nothing is stored before they consent."""
     with store.transaction() as session:
@@ -146,7 +148,7 @@ def post_participant(
 
 @router.get("/{study}/participants")
 def get_participants(
-    principal: Staff, store: StoreOf, study: Name, after: After = ""
+    principal: Staff, store: StoreOf, study: NamePath, after: After = ""
 ) -> list[messages.ParticipantInfo]:
     """Participants by pseudonym, at most 1,000 after a pseudonym."""
     with store.reading() as session:
@@ -155,7 +157,7 @@ def get_participants(
             select(Participant)
             .where(Participant.study_id == tenant.id, Participant.pseudonym > after)
             .order_by(Participant.pseudonym)
-            .limit(MOST_ROWS)
+            .limit(ANSWER_ROWS)
         )
         return [messages.ParticipantInfo.of(row) for row in session.scalars(rows)]
 
@@ -164,8 +166,8 @@ def get_participants(
 def post_device(
     principal: Staff,
     store: StoreOf,
-    study: Name,
-    participant: Name,
+    study: NamePath,
+    participant: NamePath,
     request: messages.DeviceRequest,
 ) -> messages.DeviceToken:
     """Make a device of a participant. Its token is shown once."""
@@ -178,18 +180,18 @@ def post_device(
 
 @router.get("/{study}/participants/{participant}/devices")
 def get_devices(
-    principal: Person, store: StoreOf, study: Name, participant: Name
+    principal: Person, store: StoreOf, study: NamePath, participant: NamePath
 ) -> list[messages.DeviceInfo]:
     """The devices of a participant, at most 1,000."""
     with store.reading() as session:
         user = _participant(session, principal, study, participant)
         rows = select(Device).where(Device.participant_id == user.id).order_by(Device.id)
-        return [messages.DeviceInfo.of(row) for row in session.scalars(rows.limit(MOST_ROWS))]
+        return [messages.DeviceInfo.of(row) for row in session.scalars(rows.limit(ANSWER_ROWS))]
 
 
 @router.post("/{study}/participants/{participant}/devices/{number}/rotate", status_code=201)
 def rotate_device(
-    principal: Staff, store: StoreOf, study: Name, participant: Name, number: RowNumber
+    principal: Staff, store: StoreOf, study: NamePath, participant: NamePath, number: RowNumber
 ) -> messages.DeviceToken:
     """A new token of a device, shown once. The previous one ends at once."""
     with store.transaction() as session:
@@ -206,7 +208,7 @@ def rotate_device(
 
 @router.post("/{study}/participants/{participant}/devices/{number}/revoke", status_code=204)
 def revoke_device(
-    principal: Person, store: StoreOf, study: Name, participant: Name, number: RowNumber
+    principal: Person, store: StoreOf, study: NamePath, participant: NamePath, number: RowNumber
 ) -> Response:
     """End the token of a device for good."""
     with store.transaction() as session:
@@ -219,7 +221,7 @@ def revoke_device(
 
 @router.post("/{study}/signing-keys", status_code=201)
 def post_signing_key(
-    principal: Staff, store: StoreOf, study: Name, request: messages.SigningKeyRequest
+    principal: Staff, store: StoreOf, study: NamePath, request: messages.SigningKeyRequest
 ) -> messages.SigningKeyInfo:
     """Register the key of a runtime or gateway that may send continuous vectors."""
     with store.transaction() as session:
@@ -232,17 +234,17 @@ def post_signing_key(
 
 @router.get("/{study}/signing-keys")
 def get_signing_keys(
-    principal: Staff, store: StoreOf, study: Name
+    principal: Staff, store: StoreOf, study: NamePath
 ) -> list[messages.SigningKeyInfo]:
     """The signing keys of a study, at most 1,000."""
     with store.reading() as session:
         tenant = _study(session, principal, study)
         rows = select(SigningKey).where(SigningKey.study_id == tenant.id).order_by(SigningKey.id)
-        return [messages.SigningKeyInfo.of(row) for row in session.scalars(rows.limit(MOST_ROWS))]
+        return [messages.SigningKeyInfo.of(row) for row in session.scalars(rows.limit(ANSWER_ROWS))]
 
 
 @router.post("/{study}/signing-keys/{key}/revoke", status_code=204)
-def revoke_signing_key(principal: Staff, store: StoreOf, study: Name, key: Digest) -> Response:
+def revoke_signing_key(principal: Staff, store: StoreOf, study: NamePath, key: Digest) -> Response:
     """Accept no further batch that a key signed."""
     with store.transaction() as session:
         tenant = _study(session, principal, study)
@@ -256,7 +258,7 @@ def revoke_signing_key(principal: Staff, store: StoreOf, study: Name, key: Diges
     return Response(status_code=204)
 
 
-def _study(session: Session, principal: Principal, name: str) -> Study:
+def _study(session: Session, principal: Principal, name: str) -> StudyRow:
     """A study that a principal may see. Raises `Problem` 404 for any other."""
     study = study_of(session, name)
     if principal.study_id not in (None, study.id):
@@ -283,7 +285,7 @@ def _device(session: Session, participant: Participant, number: int) -> Device:
     return device
 
 
-def _bundle_info(session: Session, bundle: Bundle) -> messages.BundleInfo:
+def _bundle_info(session: Session, bundle: BundleRow) -> messages.BundleInfo:
     policies = session.execute(
         select(
             BundlePolicy.name,

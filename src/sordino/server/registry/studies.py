@@ -8,11 +8,11 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from sordino.server.database.tables import Participant, Study
+from sordino.server.database.tables import Participant, StudyRow
 from sordino.server.errors import Problem, absent
 from sordino.server.store import Store
 
-NAME: Final = r"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$"
+STUDY_NAME: Final = r"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$"
 """The name of a study, as it stands in addresses."""
 
 PSEUDONYM: Final = r"^[A-Za-z0-9](?:[A-Za-z0-9_-]{0,62}[A-Za-z0-9])?$"
@@ -21,9 +21,9 @@ PSEUDONYM: Final = r"^[A-Za-z0-9](?:[A-Za-z0-9_-]{0,62}[A-Za-z0-9])?$"
 
 def create_study(
     session: Session, store: Store, name: str, retention_days: int = 365, smallest_group: int = 10
-) -> Study:
+) -> StudyRow:
     """A new study. Raises `Problem` 409 `exists` for a name in use."""
-    study = Study(
+    study = StudyRow(
         name=name,
         created=store.now(),
         retention_days=retention_days,
@@ -33,9 +33,9 @@ def create_study(
     return study
 
 
-def study_of(session: Session, name: str) -> Study:
+def study_of(session: Session, name: str) -> StudyRow:
     """The study of a name. Raises `Problem` 404."""
-    study = session.scalar(select(Study).where(Study.name == name))
+    study = session.scalar(select(StudyRow).where(StudyRow.name == name))
     if study is None:
         raise absent("study")
     return study

@@ -54,7 +54,9 @@ class Head(NamedTuple):
     """The end of the log."""
 
     number: int
+    """The number of the last event."""
     digest: bytes
+    """The hash of the chain up to it."""
 
 
 def record(

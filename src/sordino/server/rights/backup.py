@@ -16,13 +16,13 @@ from sordino.server.access.server_key import load_server_key
 from sordino.server.database.migration import upgrade
 from sordino.server.rights import audit
 from sordino.server.rights.deletion import RESTORE, Reconciliation, reconcile
-from sordino.server.settings import DATABASE_FILE, KEYS_FILE, Settings
+from sordino.server.settings import DATABASE_FILE, KEYS_FILE, ServerSettings
 from sordino.server.store import Store
 
 _FORMAT = b"SQLite format 3\x00"
 
 
-def copy_database(settings: Settings, target: Path) -> None:
+def copy_database(settings: ServerSettings, target: Path) -> None:
     """Copy the SQLite database to a new file, also while the server runs.
 
     Raises `StorageError` for PostgreSQL, and for a file that exists.
@@ -32,7 +32,7 @@ def copy_database(settings: Settings, target: Path) -> None:
     _copy(settings.folder / DATABASE_FILE, target)
 
 
-def copy_keys(settings: Settings, target: Path) -> None:
+def copy_keys(settings: ServerSettings, target: Path) -> None:
     """Copy the store of keys to a new file. A copy undoes every later deletion until it is
     destroyed: keep it apart and for days, not months.
     """
@@ -41,7 +41,7 @@ def copy_keys(settings: Settings, target: Path) -> None:
     _copy(settings.folder / KEYS_FILE, target)
 
 
-def restore_database(settings: Settings, source: Path) -> Reconciliation:
+def restore_database(settings: ServerSettings, source: Path) -> Reconciliation:
     """Put a copy of the database in place while the server is stopped, bring it up to date, and
     delete again the users that were deleted since.
 

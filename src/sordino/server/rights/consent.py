@@ -8,8 +8,8 @@ from sqlalchemy import Connection, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from sordino.server.database.tables import (
-    Bundle,
     BundlePolicy,
+    BundleRow,
     Consent,
     Participant,
     Purpose,
@@ -88,8 +88,8 @@ def add_decision(
     _lock(session, participant.id)
     known = session.scalar(
         select(BundlePolicy.id)
-        .join(Bundle, Bundle.id == BundlePolicy.bundle_id)
-        .where(Bundle.study_id == participant.study_id, BundlePolicy.digest == policy_digest)
+        .join(BundleRow, BundleRow.id == BundlePolicy.bundle_id)
+        .where(BundleRow.study_id == participant.study_id, BundlePolicy.digest == policy_digest)
         .limit(1)
     )
     if known is None:

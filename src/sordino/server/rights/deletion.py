@@ -20,10 +20,10 @@ from sqlalchemy.orm import Session
 from sordino.server.access.server_key import ServerKey
 from sordino.server.database.keys import forget_log
 from sordino.server.database.rights_tables import Deletion
-from sordino.server.database.tables import Device, Participant, Study
+from sordino.server.database.tables import Device, Participant, StudyRow
+from sordino.server.groups.statistics import withdraw
 from sordino.server.rights import audit, receipt
 from sordino.server.rights.personal_data import rows_of
-from sordino.server.rights.statistics import withdraw
 from sordino.server.store import Store
 
 RESTORE: Final = "restore"
@@ -71,7 +71,7 @@ def _delete(
     )
     content = receipt.sign_receipt(
         {
-            "study": session.scalar(select(Study.name).where(Study.id == user.study_id)),
+            "study": session.scalar(select(StudyRow.name).where(StudyRow.id == user.study_id)),
             "participant": str(participant_id),
             "time": datetime.fromtimestamp(now, UTC).isoformat(),
             "deleted": counts,

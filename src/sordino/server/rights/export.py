@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sordino.server.database.keys import Cipher
-from sordino.server.database.tables import Bundle, BundlePolicy, Participant, Study
+from sordino.server.database.tables import BundlePolicy, BundleRow, Participant, StudyRow
 from sordino.server.rights.personal_rows import PersonalRows, json_value, schema
 from sordino.server.store import Store
 
@@ -29,7 +29,7 @@ JSON_TYPE: Final = "application/json"
 ZIP_TYPE: Final = "application/zip"
 
 
-def json_export(store: Store, participant_id: int) -> Iterator[bytes]:
+def json_export(store: Store, participant_id: int) -> Generator[bytes]:
     """The parts of a JSON document `{"format", "reference", "tables": {name: [row, ...]}}`.
 
     Raises `StorageError` for a user without a key, before the first part.
@@ -37,7 +37,7 @@ def json_export(store: Store, participant_id: int) -> Iterator[bytes]:
     return _json_parts(store, store.keys.cipher(participant_id), participant_id)
 
 
-def _json_parts(store: Store, cipher: Cipher, participant_id: int) -> Iterator[bytes]:
+def _json_parts(store: Store, cipher: Cipher, participant_id: int) -> Generator[bytes]:
     with _snapshot(store) as session:
         rows = PersonalRows(session, cipher, participant_id)
         head = {"format": EXPORT_FORMAT, "reference": _reference(session, participant_id)}
@@ -91,7 +91,7 @@ def _snapshot(store: Store) -> Iterator[Session]:
 def _reference(session: Session, participant_id: int) -> dict[str, Any]:
     """The study of a user, and its bundles and policies."""
     study = session.scalars(
-        select(Study).join(Participant).where(Participant.id == participant_id)
+        select(StudyRow).join(Participant).where(Participant.id == participant_id)
     ).one()
     policies = session.execute(
         select(
@@ -100,10 +100,10 @@ def _reference(session: Session, participant_id: int) -> dict[str, Any]:
             BundlePolicy.digest,
             BundlePolicy.required,
             BundlePolicy.family,
-            Bundle.digest.label("bundle"),
+            BundleRow.digest.label("bundle"),
         )
-        .join(Bundle, Bundle.id == BundlePolicy.bundle_id)
-        .where(Bundle.study_id == study.id)
+        .join(BundleRow, BundleRow.id == BundlePolicy.bundle_id)
+        .where(BundleRow.study_id == study.id)
         .order_by(BundlePolicy.id)
     )
     return {

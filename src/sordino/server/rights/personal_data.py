@@ -6,13 +6,13 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, ForeignKey, Table, or_, select
 
-from sordino.server.database.metadata import METADATA
+from sordino.server.database.metadata import TABLES_METADATA
 from sordino.server.database.tables import Participant
 
 KEPT: Final = frozenset({"audit_event", "deletion"})
 """Tables that name users by their random number and outlive them: the log, and the receipts."""
 
-USER: Final[Table] = METADATA.tables[Participant.__tablename__]
+USER: Final[Table] = TABLES_METADATA.tables[Participant.__tablename__]
 
 Conditions = dict[Table, ColumnElement[bool]]
 
@@ -20,7 +20,7 @@ Conditions = dict[Table, ColumnElement[bool]]
 def rows_of(participant_id: int) -> Conditions:
     """The condition of a user's rows in each table that has some, parents before children."""
     conditions: Conditions = {USER: USER.c.id == participant_id}
-    for table in METADATA.sorted_tables:
+    for table in TABLES_METADATA.sorted_tables:
         keys = [key for key in _sorted(table) if key.column.table in conditions]
         if table is USER or not keys:
             continue

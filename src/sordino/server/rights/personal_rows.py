@@ -13,18 +13,18 @@ from sqlalchemy import Boolean, Column, Date, Float, Integer, LargeBinary, Table
 from sqlalchemy.orm import Session
 
 from sordino.server.database.keys import Cipher
-from sordino.server.database.metadata import METADATA
+from sordino.server.database.metadata import TABLES_METADATA
 from sordino.server.database.payloads import count_place, index_of, release_place
 from sordino.server.database.rights_tables import AuditEvent
-from sordino.server.database.tables import BundlePolicy, DailyCount, Release
+from sordino.server.database.tables import BundlePolicy, DailyCount, ReleaseRow
 from sordino.server.rights.personal_data import rows_of
 
 CREDENTIALS: Final = frozenset({("account", "password_hash")})
 """Columns of credentials that are no bytes; all columns of bytes but `PAYLOADS` are credentials."""
 
-LOG_TABLE: Final = METADATA.tables[AuditEvent.__tablename__]
-RELEASE_TABLE: Final = METADATA.tables[Release.__tablename__]
-COUNT_TABLE: Final = METADATA.tables[DailyCount.__tablename__]
+LOG_TABLE: Final = TABLES_METADATA.tables[AuditEvent.__tablename__]
+RELEASE_TABLE: Final = TABLES_METADATA.tables[ReleaseRow.__tablename__]
+COUNT_TABLE: Final = TABLES_METADATA.tables[DailyCount.__tablename__]
 PAYLOADS: Final = {RELEASE_TABLE.c.payload, COUNT_TABLE.c.payload}
 
 Record = dict[str, Any]

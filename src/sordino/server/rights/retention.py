@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from sordino.errors import StorageError
 from sordino.server.database.keys import forget_log
 from sordino.server.database.rights_tables import AuditEvent
-from sordino.server.database.tables import Device, Participant, Study
+from sordino.server.database.tables import Device, Participant, StudyRow
 from sordino.server.rights import audit
 from sordino.server.rights.personal_data import rows_of
 from sordino.server.store import Store
@@ -43,7 +43,7 @@ def delete_expired(store: Store, *, confirmed: bool = False) -> dict[str, int]:
     now = store.now()
     with store.transaction() as session:
         _check_clock(session, now, confirmed)
-        studies = session.execute(select(Study.id, Study.retention_days)).all()
+        studies = session.execute(select(StudyRow.id, StudyRow.retention_days)).all()
     counts: dict[str, int] = {}
     for study_id, days in studies:
         before = _date(now) - datetime.timedelta(days=days)
@@ -71,7 +71,7 @@ def _check_clock(session: Session, now: int, confirmed: bool) -> None:
         .where(AuditEvent.action == audit.Action.RETENTION)
         .order_by(AuditEvent.number.desc())
         .limit(1)
-    ) or session.scalar(select(func.max(Study.created)))
+    ) or session.scalar(select(func.max(StudyRow.created)))
     if last is None or confirmed or now - last <= LARGEST_GAP_DAYS * DAY_SECONDS:
         return
     raise StorageError(

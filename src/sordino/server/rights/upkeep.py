@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from sqlalchemy import select
 
 from sordino.errors import StorageError
-from sordino.server.database.tables import Study
-from sordino.server.rights import audit, retention, statistics
+from sordino.server.database.tables import StudyRow
+from sordino.server.groups import statistics
+from sordino.server.rights import audit, retention
 from sordino.server.store import Store
 
 
@@ -31,7 +32,7 @@ def run_upkeep(store: Store, *, clock_is_right: bool = False) -> Upkeep:
     except StorageError as error:
         return Upkeep(refusal=str(error))
     with store.reading() as session:
-        studies = session.scalars(select(Study.id)).all()
+        studies = session.scalars(select(StudyRow.id)).all()
     computed = sum(statistics.compute_statistics(store, study_id) for study_id in studies)
     return Upkeep(expired, computed)
 

@@ -15,8 +15,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from sordino.server.database.tables import (
-    Bundle,
     BundlePolicy,
+    BundleRow,
     DailyCount,
     Device,
     Participant,
@@ -86,8 +86,8 @@ def _policies(session: Session, study_id: int) -> list[str]:
     return sorted(
         session.scalars(
             select(BundlePolicy.digest)
-            .join(Bundle, Bundle.id == BundlePolicy.bundle_id)
-            .where(Bundle.study_id == study_id)
+            .join(BundleRow, BundleRow.id == BundlePolicy.bundle_id)
+            .where(BundleRow.study_id == study_id)
             .distinct()
         )
     )

@@ -13,7 +13,7 @@ from sqlalchemy import String, cast, select
 from sqlalchemy.orm import Session
 
 from sordino.server.database.keys import Cipher
-from sordino.server.database.tables import Bundle, BundlePolicy, DailyCount, Participant
+from sordino.server.database.tables import BundlePolicy, BundleRow, DailyCount, Participant
 from sordino.server.store import Store
 
 FIRST_PASSING_BIN: Final = 1
@@ -51,9 +51,9 @@ def policy_rows(session: Session, study_id: int, policy: str) -> list[BundlePoli
     return list(
         session.scalars(
             select(BundlePolicy)
-            .join(Bundle, Bundle.id == BundlePolicy.bundle_id)
+            .join(BundleRow, BundleRow.id == BundlePolicy.bundle_id)
             .where(
-                Bundle.study_id == study_id,
+                BundleRow.study_id == study_id,
                 BundlePolicy.digest == policy,
                 BundlePolicy.bins.is_not(None),
             )

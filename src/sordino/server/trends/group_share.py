@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from typing import Final, NamedTuple
 
-from sordino.metrics.prevalence import FEWEST_UTTERANCES, Rates, insufficient
+from sordino.metrics.prevalence import SHARE_UTTERANCES, Rates, insufficient
 
 Z: Final = 1.96
 
@@ -21,13 +21,16 @@ class GroupShare(NamedTuple):
     """A share with 95 % limits, in [0, 1]; None where the rates of the card do not suffice."""
 
     share: float | None = None
+    """The share of required utterances."""
     low: float | None = None
+    """The lower limit."""
     high: float | None = None
+    """The upper limit."""
 
 
 def group_share(passes: float, standard_error: float, rates: Rates | None) -> GroupShare:
     """The share of a group from its mean share of passes and the standard error of that mean."""
-    if rates is None or insufficient(FEWEST_UTTERANCES, rates):
+    if rates is None or insufficient(SHARE_UTTERANCES, rates):
         return GroupShare()
     h, f = rates.hit.mean, rates.false_pass.mean
     share = min(max((passes - f) / (h - f), 0.0), 1.0)

@@ -18,7 +18,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sordino.metrics.trend import Trend, trend
-from sordino.server.database.tables import Bundle, BundlePolicy, Participant
+from sordino.server.database.tables import BundlePolicy, BundleRow, Participant
 from sordino.server.errors import absent
 from sordino.server.store import Store
 from sordino.server.trends.counts import (
@@ -88,8 +88,8 @@ def newest_policy(session: Session, study_id: int) -> str:
     """The digest of the newest policy of a study with decisions. Raises `Problem` 404."""
     digest = session.scalar(
         select(BundlePolicy.digest)
-        .join(Bundle, Bundle.id == BundlePolicy.bundle_id)
-        .where(Bundle.study_id == study_id, BundlePolicy.bins.is_not(None))
+        .join(BundleRow, BundleRow.id == BundlePolicy.bundle_id)
+        .where(BundleRow.study_id == study_id, BundlePolicy.bins.is_not(None))
         .order_by(BundlePolicy.bundle_id.desc(), BundlePolicy.id)
         .limit(1)
     )

@@ -18,16 +18,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import joblib
 import numpy as np
 import pandas as pd
 import torch
 from threadpoolctl import threadpool_limits
 
-from sordino import storage, workers
+from sordino import parallel, storage
 from sordino.attack.retraining import READER
 from sordino.attack.splits import Split, crossfit
 from sordino.corpora import table
@@ -161,11 +161,9 @@ def carry(
         options,
         Fitters.with_registered(fitters),
     )
-    calls = [
-        joblib.delayed(_compute)(transfer, policy, name) for policy in policies for name in releases
-    ]
-    pool = workers.parallel(jobs, return_as="generator")
-    results = list(track(pool(calls), "policies and releases", len(calls)))
+    calls = [(policy, name) for policy in policies for name in releases]
+    computed = parallel.map(partial(_compute, transfer), calls, jobs=jobs, ordered=True)
+    results = list(track(computed, "policies and releases", len(calls)))
     guesses = pd.concat([table for table, _ in results], ignore_index=True)
     absent = [absence for _, absences in results for absence in absences]
     name = protocol.features_name(features)
@@ -184,10 +182,10 @@ def carry(
     return CrossCorpus(estimates, guesses, absent)
 
 
-def _compute(transfer: _Transfer, policy: Policy, name: str) -> tuple[pd.DataFrame, list[Absence]]:
+def _compute(transfer: _Transfer, call: tuple[Policy, str]) -> tuple[pd.DataFrame, list[Absence]]:
     torch.set_num_threads(1)
     with threadpool_limits(1):
-        return transfer.measure(policy, name)
+        return transfer.measure(*call)
 
 
 class _Condition(NamedTuple):

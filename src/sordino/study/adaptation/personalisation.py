@@ -13,16 +13,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-import joblib
 import numpy as np
 import pandas as pd
 import torch
 from threadpoolctl import threadpool_limits
 
-from sordino import storage, workers
+from sordino import parallel, storage
 from sordino.attack.retraining import READER
 from sordino.attack.splits import crossfit, holdout
 from sordino.corpora.split import Parts
@@ -165,13 +165,9 @@ def guesses_of_users(
     `sordino.attack.PREDICTION_COLUMNS` and `condition`. Raises the errors of the fit.
     """
     settings = (inputs, options, Fitters.with_registered(fitters), histories)
-    calls = [
-        joblib.delayed(_compute)(settings, parts, policy, releases)
-        for parts in inputs.draws
-        for policy in policies
-    ]
-    pool = workers.parallel(jobs, return_as="generator")
-    units = list(track(pool(calls), "draws and policies", len(calls)))
+    calls = [(parts, policy) for parts in inputs.draws for policy in policies]
+    outcomes = parallel.map(partial(_compute, settings, releases), calls, jobs=jobs, ordered=True)
+    units = list(track(outcomes, "draws and policies", len(calls)))
     tables = [table for unit in units for table in unit.guesses]
     tables += _read_bins(inputs.corpus, policies, units, options.seed)
     guesses: pd.DataFrame = pd.concat(tables, ignore_index=True)
@@ -193,9 +189,8 @@ class _Outcome:
 _Settings = tuple[Inputs, Options, Fitters, Sequence[History]]
 
 
-def _compute(
-    settings: _Settings, parts: Parts, policy: Policy, releases: Sequence[str]
-) -> _Outcome:
+def _compute(settings: _Settings, releases: Sequence[str], call: tuple[Parts, Policy]) -> _Outcome:
+    parts, policy = call
     torch.set_num_threads(1)
     with threadpool_limits(1):
         unit = _PersonalUnit(settings, parts, policy)

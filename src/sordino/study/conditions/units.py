@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import joblib
 import numpy as np
 import pandas as pd
 import torch
 from threadpoolctl import threadpool_limits
 
-from sordino import attack, workers
+from sordino import attack, parallel
 from sordino.attack import RiskAttacker
 from sordino.checkpoints import Finished
 from sordino.corpora.split import Parts
@@ -79,10 +78,7 @@ def predictions(
     keys = {name: unit.key(shared) for name, unit in units.items()}
 
     def compute(names: Sequence[str]) -> Iterable[Finished]:
-        pool: Callable[..., Iterable[Finished]] = workers.parallel(
-            jobs, return_as="generator_unordered"
-        )
-        return pool(joblib.delayed(_finish)(units[name]) for name in names)
+        return parallel.map(_finish, [units[name] for name in names], jobs=jobs)
 
     return gather_units(keys, compute, folder, "folds and policies", CONDITION_COLUMNS)
 

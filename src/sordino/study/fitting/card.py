@@ -112,6 +112,8 @@ class FitResult:
     """Changes of leakage by 8-bit weights, by policy; empty without rounding."""
     conditions: Mapping[str, Any] = field(default_factory=dict)
     """The conditions of the fit (`sordino.study.protocol.Inputs.conditions`)."""
+    public_space: bool = False
+    """Whether recordings of other people decide the scaled space."""
 
     @property
     def within(self) -> bool:
@@ -157,6 +159,7 @@ class FitResult:
             "commercial_use": self.commercial_use,
             "seed": self.seed,
             "conditions": dict(self.conditions),
+            "scaled_space": _SPACES[self.public_space],
             "audit": {name: _audit(result) for name, result in self.policies.items()},
             "together": [
                 {"policy": name, "secret": secret, **_figures(estimate)}
@@ -208,6 +211,12 @@ _RATES: Final = (
     "that spread. False passes depend on the mix of the other emotions."
 )
 
+
+_SPACES: Final = {
+    False: "Fitted on the speakers named: scaling and principal components recognise their "
+    "recordings.",
+    True: "Fitted on public recordings of other people.",
+}
 
 _PRIVACY: Final = (
     "Of the position of the prototypes between the emotions, for adding or removing the recordings "

@@ -11,26 +11,24 @@ rest.
 
 from __future__ import annotations
 
-import secrets
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Final
 
-import joblib
 import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from sordino import attack, keyed_random, release, workers
+from sordino import attack, parallel, release
 from sordino.corpora.checks.confounding import confounding
 from sordino.corpora.split import DRAWS, Part, Parts
 from sordino.corpora.table import Corpus
 from sordino.errors import PolicyError, ReleaseError
-from sordino.features import CACHE, Preprocess, PreprocessFitter
+from sordino.features import CACHE, Preprocess
 from sordino.metrics.bound import Bound
 from sordino.nn.fit import run_plan
 from sordino.policy import Policy
@@ -65,6 +63,7 @@ def fit(
     max_draws: int = DRAWS,
     int8: bool = False,
     noise: str | Path | None = None,
+    public: Corpus | None = None,
     cache: str | Path | None = CACHE,
     jobs: int = 0,
 ) -> FitResult:
@@ -74,7 +73,7 @@ def fit(
       is `speech` where its weights are installed, and `mel` otherwise.
     - `budget`: the largest accepted AUC of an attacker, in [0.5, 1]. It stands before the budgets
       of the policies. Without any budget, no release is refused.
-    - `candidates`: families to choose from under a budget; those of `selection.candidates` if
+    - `candidates`: families to choose from under a budget; those of `selection.families` if
       empty.
     - `options`: choices of the procedure; by default those of `protocol.bundle_options`. Its
       `releases` are not used.
@@ -82,6 +81,8 @@ def fit(
     - `max_draws`: at most so many draws of speakers; fewer are faster and have wider intervals.
     - `int8`: measure also the release with 8-bit weights (`FitResult.rounding`).
     - `noise`: a folder with recordings of noise for the copies, if `options` has conditions.
+    - `public`: recordings of other people, which decide scaling and principal components in place
+      of the fitting speakers (`sordino.study.protocol.prepare`).
     - `cache`: the folder of features and finished units. A killed run reuses them; the
       release that ships, its bounds and the attacks on several policies together start again.
     - `jobs`: processes, 0 for one per core. It changes no value.
@@ -98,12 +99,13 @@ def fit(
         name: policy.budget.auc if budget is None else budget for name, policy in policies.items()
     }
     families = {
-        name: candidates or selection.candidates(policy, budgets[name])
+        name: selection.families(policy, budgets[name], candidates)
         for name, policy in policies.items()
     }
     releases = tuple(dict.fromkeys(family for names in families.values() for family in names))
     released = replace(options, releases=releases)
-    minimum.check_minimum("fit", corpus, released, [*policies.values()], fitters, max_draws)
+    listed = [*policies.values()]
+    minimum.check_minimum("fit", corpus, released, listed, fitters, max_draws, features)
     inputs = protocol.prepare(
         corpus,
         features,
@@ -112,6 +114,7 @@ def fit(
         max_draws=max_draws,
         require_validation=any(auc is not None for auc in budgets.values()),
         noise=noise,
+        public=public,
         cache=cache,
         jobs=jobs,
     )
@@ -120,7 +123,7 @@ def fit(
         folder = Path(cache or temporary) / "fit"
         procedure = _Procedure(inputs, name, options, fitters, folder, jobs)
         results = {
-            name: procedure.policy(policy, budgets[name], candidates, index)
+            name: procedure.policy(policy, budgets[name], families[name], index)
             for index, (name, policy) in enumerate(policies.items())
         }
     result = procedure.result(results)
@@ -177,8 +180,7 @@ class _Procedure:
 
     def scaling(self, rows: Rows) -> Preprocess:
         """The scaled space that these rows decide."""
-        fitter = PreprocessFitter(self.options.scale, self.options.components)
-        return fitter.fit(self.inputs.x[rows])
+        return self.inputs.scaling(rows, self.options)
 
     @cached_property
     def validation(self) -> Inputs:
@@ -199,13 +201,11 @@ class _Procedure:
         return self.inputs.with_copies(Part(train, validation))
 
     def policy(
-        self, policy: Policy, budget: float | None, candidates: Sequence[str], index: int
+        self, policy: Policy, budget: float | None, families: Sequence[str], index: int
     ) -> PolicyResult:
-        """The release of one policy: chosen, measured and fitted."""
-        families = selection.candidates(policy, budget)
+        """The release of one policy: chosen from families, measured and fitted."""
         validation: tuple[Tradeoff, ...] = ()
         if budget is not None:
-            families = list(candidates) or families
             _, validation, _ = self.audit(policy, families, self.validation, "validation")
             winner = selection.best(validation, budget)
             if winner is None:
@@ -246,6 +246,7 @@ class _Procedure:
             },
             notices=tuple(confounding(table)),
             conditions=self.inputs.conditions,
+            public_space=self.inputs.public is not None,
         )
         if len(complete) < 2:
             return result
@@ -292,18 +293,18 @@ class _Procedure:
         if not isinstance(fitter, DrawnFitter):
             return {}, {}
         try:
-            decisions = release.decisions(fitter, self.space, self.fitting, self.speakers)
+            decisions = release.crossfit_decisions(fitter, self.space, self.fitting, self.speakers)
         except ReleaseError:
             return {}, {}
-        bounds = release.decision_bounds(decisions, self.fitting, fitter.policy)
+        bounds = release.bounds_of_decisions(decisions, self.fitting, fitter.policy)
         return bounds, card_rates(decisions, self.fitting, fitter.policy)
 
     def combined(self, results: Mapping[str, PolicyResult]) -> pd.DataFrame:
         """The estimates of attackers that have each utterance as released under every policy, over
         all draws.
         """
-        calls = [joblib.delayed(self.combined_draw)(parts, results) for parts in self.inputs.draws]
-        tables = workers.parallel(self.jobs)(calls)
+        draw = partial(self.combined_draw, results)
+        tables = parallel.map(draw, self.inputs.draws, jobs=self.jobs, ordered=True)
         guesses = pd.concat([table for draw in tables for table in draw], ignore_index=True)
         estimates = [
             self.estimates(rows).assign(condition=f"policy={name}")
@@ -312,7 +313,7 @@ class _Procedure:
         return pd.concat(estimates, ignore_index=True)
 
     def combined_draw(
-        self, parts: Parts, results: Mapping[str, PolicyResult]
+        self, results: Mapping[str, PolicyResult], parts: Parts
     ) -> list[pd.DataFrame]:
         """The guesses of these attackers in one draw, one table per policy."""
         with threadpool_limits(1), warnings.catch_warnings():
@@ -366,5 +367,5 @@ def with_secret_noise(fitter: Fitter) -> Fitter:
         drawn: Any = with_secret_noise(fitter.drawn)
         return replace(fitter, drawn=drawn)
     if isinstance(fitter, DrawnFitter):
-        return replace(fitter, noise_key=secrets.randbits(keyed_random.KEY_BITS))
+        return replace(fitter, secret_noise=True)
     return fitter

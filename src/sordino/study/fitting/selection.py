@@ -52,19 +52,22 @@ class Tradeoff:
         return all(leak.value <= budget for leak in self.leaks.values())
 
 
-def candidates(policy: Policy, budget: float | None) -> list[str]:
-    """The families to choose from: that of the policy, all if there is a budget, else `drawn`.
+def families(policy: Policy, budget: float | None, candidates: Sequence[str] = ()) -> Sequence[str]:
+    """The families to choose from: that of the policy, all if there is a budget, else `drawn`;
+    with a budget, `candidates` stand before them.
 
     `none` hides nothing and is not a candidate. If knobs make two families equal, one remains.
     """
+    if candidates and budget is not None:
+        return candidates
     if policy.release:
         return [policy.release]
     if budget is None:
         return [DEFAULT]
-    families = {
+    by_name = {
         release.name_of(policy, family): family for family in reversed(FITTERS) if family != "none"
     }
-    return list(reversed(families.values()))
+    return list(reversed(by_name.values()))
 
 
 def tradeoffs(look: Estimates, policy: Policy) -> list[Tradeoff]:

@@ -9,16 +9,16 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
-import joblib
 import numpy as np
 import pandas as pd
 import torch
 from threadpoolctl import threadpool_limits
 
-from sordino import workers
+from sordino import parallel
 from sordino.checkpoints import Finished
 from sordino.columns import EMBEDDING_COLUMNS
 from sordino.study.checkpoints import gather_units
@@ -70,13 +70,8 @@ def guesses(
     keys = {name: digests[unit.variant.features] for name, unit in units.items()}
 
     def compute(names: Sequence[str]) -> Iterable[Finished]:
-        pool = workers.parallel(jobs, return_as="generator_unordered", batch_size=1)
-        return cast(
-            "Iterable[Finished]",
-            pool(
-                joblib.delayed(_one_unit)(units[name], material, study, options) for name in names
-            ),
-        )
+        one_unit = partial(_one_unit, material=material, study=study, options=options)
+        return parallel.map(one_unit, [units[name] for name in names], jobs=jobs)
 
     return gather_units(keys, compute, folder, "networks and attackers", EMBEDDING_COLUMNS)
 

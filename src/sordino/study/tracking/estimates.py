@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Final
 
 import pandas as pd
@@ -10,8 +11,9 @@ import pandas as pd
 from sordino import metrics
 from sordino.columns import ESTIMATE_COLUMNS
 from sordino.define import Knowledge
-from sordino.study.tracking.simulation import PRIOR
+from sordino.study.tracking.simulation import PRIOR_SHARE
 from sordino.study.tracking.units import STUDY
+from sordino.types import Matrix, Rows
 
 METRICS: Final = {
     "tracking_error": "mean absolute error of the estimated share",
@@ -22,7 +24,7 @@ METRICS: Final = {
 TARGET: Final = "share"
 """The value of the column `target`."""
 
-BANDS: Final = ((0.0, 0.2), (0.2, 0.4), (0.4, 1.0))
+SHARE_BANDS: Final = ((0.0, 0.2), (0.2, 0.4), (0.4, 1.0))
 """Ranges of true shares with rows of their own."""
 
 
@@ -57,7 +59,7 @@ def tracking_estimates(days: pd.DataFrame, corpus: str, features: str, seed: int
         tracking_width=days["high"] - days["low"],
     ).dropna(subset="estimate")
     lines = [line for scope, rows in _scopes(values) for line in _lines(scope, rows)]
-    constant = {
+    constant: dict[str, Any] = {
         "study": STUDY,
         "corpus": corpus,
         "features": features,
@@ -74,12 +76,13 @@ def tracking_estimates(days: pd.DataFrame, corpus: str, features: str, seed: int
 
 def _scopes(values: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
     """The days of each row of the table, and its labels."""
-    for (release, utterances), rows in values.groupby(["release", "utterances"], sort=False):
+    for key, rows in values.groupby(["release", "utterances"], sort=False):
+        release, utterances = str(key[0]), int(str(key[1]))
         for required in ("", *dict.fromkeys(rows["required"])):
             policy = rows[rows["required"] == required] if required else rows
             labels = {"release": release, "condition": condition(utterances), "required": required}
             yield labels | {"group": ""}, policy
-            for limits in BANDS:
+            for limits in SHARE_BANDS:
                 inside = policy["truth"].between(*limits, inclusive="left")
                 if inside.any():
                     yield labels | {"group": band(limits)}, policy[inside]
@@ -87,22 +90,21 @@ def _scopes(values: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataFrame
 
 def _lines(labels: dict[str, Any], rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
     for metric in METRICS:
-        value = rows[metric].to_numpy(dtype=float)
-        figure = metrics.interval(
-            lambda positions, value=value: (
-                float(value[positions].mean()) if len(positions) else float("nan")
-            ),
-            rows["speaker"],
-            stratum=rows["gender"],
-        )
+        mean = partial(_mean, rows[metric].to_numpy(dtype=float))
+        figure = metrics.interval(mean, rows["speaker"], stratum=rows["gender"])
         yield labels | {"metric": metric} | vars(figure)
+
+
+def _mean(values: Matrix, positions: Rows) -> float:
+    """The mean at these positions; NaN without any."""
+    return float(values[positions].mean()) if len(positions) else float("nan")
 
 
 def _with_chance(table: pd.DataFrame) -> pd.DataFrame:
     """The table with the error of the trivial estimate as chance level of errors."""
     keys = ["condition", "required", "group"]
     error = table["metric"] == "tracking_error"
-    prior = table[error & (table["release"] == PRIOR)].set_index(keys)["value"]
+    prior = table[error & (table["release"] == PRIOR_SHARE)].set_index(keys)["value"]
     labels = pd.MultiIndex.from_frame(table[keys])
     return table.assign(chance=prior.reindex(labels).to_numpy()).assign(
         chance=lambda rows: rows["chance"].where(error)

@@ -11,11 +11,11 @@ import pandas as pd
 from sordino.metrics.bound import Bound
 from sordino.report import glossary, release_page
 from sordino.report.estimate_table import Estimate, Estimates
-from sordino.report.figures.share_trends import Curve, Series, share_trends
+from sordino.report.figures.share_trends import ErrorCurve, Series, share_trends
 from sordino.report.page import Page, Picture, Section, Terms, Text, settings
 from sordino.report.tables import Cell, Table, number, with_interval
-from sordino.study.tracking.estimates import BANDS, METRICS, band, condition
-from sordino.study.tracking.simulation import PRIOR
+from sordino.study.tracking.estimates import METRICS, SHARE_BANDS, band, condition
+from sordino.study.tracking.simulation import PRIOR_SHARE
 from sordino.study.tracking.units import UNPROTECTED
 
 EXAMPLE: Final = 50
@@ -24,17 +24,21 @@ EXAMPLE: Final = 50
 EXAMPLE_EMOTION: Final = "sad"
 """The required emotion of the figure, if a policy has it."""
 
-Figures = dict[str, Estimate]
+TrackingFigures = dict[str, Estimate]
 
-GOALS: Final = (
-    "Goals: coverage of at least .93 for limits of 95 %, a mean width of at most .35 at 50 "
-    "utterances a day, and at most 1.5 times the error with unprotected features."
-)
+LOWEST_COVERAGE: Final = 0.93
+"""The goal of the coverage of 95 % limits."""
+
+LARGEST_WIDTH: Final = 0.35
+"""The goal of the mean width at `EXAMPLE` utterances a day."""
+
+LARGEST_RATIO: Final = 1.5
+"""The goal of the error, relative to that with unprotected features."""
 
 
 def tracking_figures(
     estimates: pd.DataFrame, required: str = "", group: str = ""
-) -> dict[tuple[str, str], Figures]:
+) -> dict[tuple[str, str], TrackingFigures]:
     """Error, coverage and width of each release and condition, as means over policies without
     `required`, and over shares without `group`.
     """
@@ -62,10 +66,10 @@ def page(
     simulation = run["simulation"]
     policies = list(dict.fromkeys(days["required"]))
     required = EXAMPLE_EMOTION if EXAMPLE_EMOTION in policies else policies[0]
-    releases = [name for name in dict.fromkeys(days["release"]) if name != PRIOR]
+    releases = [name for name in dict.fromkeys(days["release"]) if name != PRIOR_SHARE]
     protected = next((name for name in releases if name != UNPROTECTED), releases[0])
     example = min(simulation["utterances"], key=lambda number: abs(number - EXAMPLE))
-    picture = front(days, estimates, bounds, protected, required, example)
+    picture = tracking_picture(days, estimates, bounds, protected, required, example)
     lead = (
         f"Simulated users of {simulation['test_speakers']} test speakers, {simulation['days']} "
         f"days each: how often was an utterance {required}? A server has released vectors alone. "
@@ -75,7 +79,7 @@ def page(
     by_policy = {name: tracking_figures(estimates, required=name) for name in policies}
     by_share = {
         band(limits): tracking_figures(estimates, group=band(limits))
-        for limits in BANDS
+        for limits in SHARE_BANDS
         if band(limits) in set(estimates["group"])
     }
     sections = [
@@ -84,13 +88,13 @@ def page(
             "Error, coverage and width",
             [
                 table("Means over policies and shares", tracking_figures(estimates), run),
-                Text(GOALS),
+                Text(goals(tracking_figures(estimates), protected, condition(example))),
                 Text(_TABLE),
             ],
         ),
         Section("Each required emotion", [_example_table("required", by_policy, example)]),
         Section("Each range of true shares", [_example_table("share", by_share, example)]),
-        glossary.section(notes=()),
+        glossary.section(glossary.TRACKING_TERMS, notes=()),
         Section(
             "How it was run",
             [Terms([*settings(run["config"]), release_page.installed(run["versions"])])],
@@ -99,7 +103,32 @@ def page(
     return Page("Tracking", lead, sections, files={"figure.svg": picture})
 
 
-def front(
+def goals(figures: Mapping[tuple[str, str], TrackingFigures], release: str, setting: str) -> str:
+    """Coverage, width and relative error of a release against their goals, in words."""
+    nothing = dict.fromkeys(METRICS, Estimate())
+    error, coverage, width = (
+        item.value for item in figures.get((release, setting), nothing).values()
+    )
+    reference = figures.get((UNPROTECTED, setting), nothing)["tracking_error"].value
+    rows = (
+        ("coverage", coverage, "at least", LOWEST_COVERAGE, coverage >= LOWEST_COVERAGE),
+        ("width", width, "at most", LARGEST_WIDTH, width <= LARGEST_WIDTH),
+        (
+            "error relative to unprotected features",
+            error / reference,
+            "at most",
+            LARGEST_RATIO,
+            error <= LARGEST_RATIO * reference,
+        ),
+    )
+    words = "; ".join(
+        f"{name} {number(value)}, goal {side} {goal:g}: {'met' if met else 'missed'}"
+        for name, value, side, goal, met in rows
+    )
+    return f"`{release}` at {setting.partition('=')[2]} utterances a day: {words}."
+
+
+def tracking_picture(
     days: pd.DataFrame,
     estimates: pd.DataFrame,
     bounds: Mapping[tuple[str, str, str], Bound],
@@ -111,9 +140,9 @@ def front(
     SVG.
     """
     policy = tracking_figures(estimates, required)
-    names = {release: release, UNPROTECTED: "unprotected", PRIOR: "no data"}
+    names = {release: release, UNPROTECTED: "unprotected", PRIOR_SHARE: "no data"}
     present = {name for name, _ in policy}
-    errors: dict[str, Curve] = {
+    errors: dict[str, ErrorCurve] = {
         title: [
             (utterances, policy[name, condition(utterances)]["tracking_error"])
             for utterances in sorted(set(days["utterances"]))
@@ -129,11 +158,13 @@ def front(
         if (name, emotion) == (release, required) and secret != "sensitive-vs-neutral"
     }
     of_policy = days[(days["release"] == release) & (days["required"] == required)]
+    of_policy = of_policy[of_policy["utterances"] == example]
     users = {
         f"A {name}, {example} utterances a day": _median_user(
-            of_policy[(of_policy["gender"] == code) & (of_policy["utterances"] == example)]
+            of_policy[of_policy["gender"] == code]
         )
         for code, name in enumerate(("woman", "man"))
+        if (of_policy["gender"] == code).any()
     }
     return share_trends(users, errors, reveals)
 
@@ -158,7 +189,9 @@ def _median_user(days: pd.DataFrame) -> Series:
     return series | {"day": series["day"] + 1}
 
 
-def table(caption: str, rows: Mapping[tuple[str, str], Figures], run: Mapping[str, Any]) -> Table:
+def table(
+    caption: str, rows: Mapping[tuple[str, str], TrackingFigures], run: Mapping[str, Any]
+) -> Table:
     """One row per release and condition, with the different recordings of a day."""
     distinct = run["simulation"]["different_recordings_a_day"]
     heads = [("release", 1), ("utterances a day", 1), ("recordings", 1)]
@@ -177,7 +210,7 @@ def table(caption: str, rows: Mapping[tuple[str, str], Figures], run: Mapping[st
 
 
 def _example_table(
-    heading: str, rows: Mapping[str, Mapping[tuple[str, str], Figures]], example: int
+    heading: str, rows: Mapping[str, Mapping[tuple[str, str], TrackingFigures]], example: int
 ) -> Table:
     """Error, coverage and width in each row at so many utterances a day."""
     heads = [(heading, 1), ("release", 1)]

@@ -24,7 +24,7 @@ from sordino.define import Role
 from sordino.errors import SplitError
 from sordino.features import CACHE
 from sordino.metrics.bound import Bound
-from sordino.metrics.prevalence import FEWEST_SPEAKERS
+from sordino.metrics.prevalence import RATE_SPEAKERS
 from sordino.policy import Policy
 from sordino.release.drawn.secret_bounds import secret_bounds
 from sordino.signal.feature_sets import AUTOMATIC, resolve
@@ -34,7 +34,7 @@ from sordino.study.policies import check_required, common_emotions
 from sordino.study.protocol import POLICIES, Fitters, Inputs, Options
 from sordino.study.tracking import report
 from sordino.study.tracking.estimates import tracking_estimates
-from sordino.study.tracking.simulation import days_of_users
+from sordino.study.tracking.simulation import days_of_users, rates_of_test_speakers
 from sordino.study.tracking.units import STUDY, TEST, UNPROTECTED, decisions
 from sordino.study.tracking.users import Simulation
 from sordino.study.vectors import feature_vectors
@@ -69,6 +69,7 @@ def evaluate(
     fitters: Fitters | None = None,
     noise: str | Path | None = None,
     simulation: Simulation | None = None,
+    folds: int = SPEAKER_FOLDS,
     cache: str | Path | None = CACHE,
     jobs: int = 0,
 ) -> TrackingStudy:
@@ -80,6 +81,7 @@ def evaluate(
       bins have no decision and no row. There are no attackers.
     - `noise`: a folder with recordings of noise for the copies of the fit.
     - `simulation`: the settings of the simulated users.
+    - `folds`: folds of speakers; fewer are faster, with fewer fitting speakers.
     - Other arguments are those of `sordino.study.feng2021.reproduce`.
 
     Raises `CorpusError` if an emotion or a gender is missing, `SplitError` for too few speakers,
@@ -91,7 +93,14 @@ def evaluate(
     simulation = simulation or Simulation()
     check_required(policies)
     inputs = fitting_inputs(
-        corpus, features, options, common_emotions(policies), noise=noise, cache=cache, jobs=jobs
+        corpus,
+        features,
+        options,
+        common_emotions(policies),
+        folds=folds,
+        noise=noise,
+        cache=cache,
+        jobs=jobs,
     )
     table, units = decisions(
         inputs, out / "units", options, policies=policies, fitters=fitters, jobs=jobs
@@ -102,7 +111,10 @@ def evaluate(
     estimates = tracking_estimates(days, inputs.corpus.name, name, options.seed)
     bounds = test_bounds(table, inputs.corpus, policies)
     run = run_record.record(STUDY, inputs, features, options, policies, units)
-    run |= {"simulation": _record(simulation, days)}
+    run |= {
+        "simulation": _record(simulation, days),
+        "rates_of_test_speakers": rates_of_test_speakers(table),
+    }
     run_record.write(estimates, run, out, report.page(days, estimates, bounds, run))
     return TrackingStudy(estimates, days)
 
@@ -113,27 +125,28 @@ def fitting_inputs(
     options: Options,
     emotions: Sequence[str],
     *,
+    folds: int = SPEAKER_FOLDS,
     noise: str | Path | None = None,
     cache: str | Path | None = CACHE,
     jobs: int = 0,
 ) -> Inputs:
-    """Recordings, copies and one draw for each fold, which is the test of the draw.
+    """UserRecordings, copies and one draw for each fold, which is the test of the draw.
 
     Raises `SplitError` if an emotion has too few speakers for the rates of a fold.
     """
     sounds = noises_of(options.conditions, noise)
     utterances = protocol.select(corpus, emotions)
     sums = utterances.checksums()
-    fold = split.folds(utterances, SPEAKER_FOLDS, options.seed, sums)
+    fold = split.folds(utterances, folds, options.seed, sums)
     emotion = utterances.column("emotion")
-    draws = tuple(_parts(fold, number, emotion) for number in range(SPEAKER_FOLDS))
+    draws = tuple(_parts(fold, number, emotion) for number in range(folds))
     for parts in draws:
         fitting = utterances.table.iloc[parts.transform.rows]
         fewest = int(fitting.groupby("emotion")["speaker"].nunique().min())
-        if fewest < FEWEST_SPEAKERS:
+        if fewest < RATE_SPEAKERS:
             raise SplitError(
                 f"{corpus.name}: {fewest} fitting speakers with one of the emotions, expected "
-                f"{FEWEST_SPEAKERS} for rates with their spread: add speakers"
+                f"{RATE_SPEAKERS} for rates with their spread: add speakers"
             )
     x = feature_vectors(features, corpus, emotions, options.fitted_copies, sounds, cache, jobs)
     return Inputs(utterances, x, sums, draws, tuple(sound.checksum for sound in sounds))
@@ -145,7 +158,8 @@ def test_bounds(table: pd.DataFrame, corpus: Corpus, policies: Sequence[Policy])
     """
     result: SecretBounds = {}
     test = table[(table["condition"] == TEST) & (table["release"] != UNPROTECTED)]
-    for (release, required), rows in test.groupby(["release", "required"], sort=False):
+    for key, rows in test.groupby(["release", "required"], sort=False):
+        release, required = map(str, key)
         policy = next(policy for policy in policies if policy.required == required)
         positions = rows["row"].to_numpy()
         codes = corpus.secrets(policy, positions)

@@ -13,18 +13,17 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-import joblib
 import numpy as np
 import pandas as pd
 import torch
 from threadpoolctl import threadpool_limits
 
-from sordino import attack, workers
+from sordino import attack, parallel
 from sordino.attack import RiskFitter
 from sordino.checkpoints import Finished
 from sordino.corpora.split import every_fourth
@@ -69,22 +68,19 @@ def decisions(
     `prediction` is the bin, 0 for an utterance that does not pass. Finished units are read from
     `folder`.
     """
-    settings = _Settings(inputs, options, Fitters.with_registered(fitters), tuple(policies))
+    settings = _TrackingSettings(inputs, options, Fitters.with_registered(fitters), tuple(policies))
     units = {unit.name: unit for parts in inputs.draws for unit in _units(settings, parts.draw)}
     digest = inputs_digest(inputs, options, settings.fitters)
     keys = {name: unit.key(digest) for name, unit in units.items()}
 
     def compute(names: Sequence[str]) -> Iterable[Finished]:
-        pool: Callable[..., Iterable[Finished]] = workers.parallel(
-            jobs, return_as="generator_unordered"
-        )
-        return pool(joblib.delayed(_finish)(units[name]) for name in names)
+        return parallel.map(_finish, [units[name] for name in names], jobs=jobs)
 
     return gather_units(keys, compute, folder, "folds of speakers", DECISION_COLUMNS)
 
 
 @dataclass(frozen=True)
-class _Settings:
+class _TrackingSettings:
     """What all units share."""
 
     inputs: Inputs
@@ -94,10 +90,10 @@ class _Settings:
 
 
 @dataclass(frozen=True)
-class _Unit:
+class _TrackingUnit:
     """Models of all policies, fitted on the rows `train`, that decide about the rows `scored`."""
 
-    settings: _Settings
+    settings: _TrackingSettings
     draw: int
     part: str
     """`test`, or the number of the part of the fitting speakers."""
@@ -137,12 +133,12 @@ class _Unit:
         z, fitting = space(inputs.x), inputs.fitting
         tables: list[pd.DataFrame] = []
         for policy in self.settings.policies:
-            risk = self.risk_fitter(policy).fit(z, fitting, party)
             fitters = self.settings.fitters.for_options(policy, self.seed, options)
             releases = run_plan(plan_all(fitters, z, fitting, party))
             vectors = z[self.scored]
             for release in releases:
                 if release.name == UNPROTECTED:
+                    risk = self.risk_fitter(policy).fit(z, fitting, party)
                     bins = (risk(vectors).role.argmax(axis=1) == Role.REQUIRED).astype(np.intp)
                 elif isinstance(release, Readable):
                     bins = release.read(release(vectors))
@@ -166,18 +162,18 @@ class _Unit:
         )
 
 
-def _units(settings: _Settings, draw: int) -> Iterator[_Unit]:
+def _units(settings: _TrackingSettings, draw: int) -> Iterator[_TrackingUnit]:
     """The unit of the test speakers of a draw, and those of the parts of its fitting speakers."""
     parts = settings.inputs.draws[draw]
     rows = parts.transform.rows
-    yield _Unit(settings, draw, TEST, rows, parts.test)
+    yield _TrackingUnit(settings, draw, TEST, rows, parts.test)
     fold = speaker_folds(settings.inputs.corpus.speaker[rows], 1000 * settings.options.seed + draw)
     for number in np.unique(fold):
         train, scored = rows[fold != number], rows[fold == number]
-        yield _Unit(settings, draw, str(number), train, scored)
+        yield _TrackingUnit(settings, draw, str(number), train, scored)
 
 
-def _finish(unit: _Unit) -> Finished:
+def _finish(unit: _TrackingUnit) -> Finished:
     """The unit, computed in one thread: this gives the same bytes on every machine."""
     torch.set_num_threads(1)
     with threadpool_limits(1), warnings.catch_warnings():

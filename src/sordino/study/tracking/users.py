@@ -41,7 +41,7 @@ class Simulation:
 
 
 @dataclass(frozen=True)
-class Recordings:
+class UserRecordings:
     """The recordings of one speaker under one policy: row and emotion, `(n,)`."""
 
     row: Codes
@@ -71,10 +71,11 @@ class User:
 
 
 def simulate(
-    settings: Simulation, recordings: Recordings, utterances: int, random: np.random.Generator
+    settings: Simulation, recordings: UserRecordings, utterances: int, random: np.random.Generator
 ) -> User:
     """A user with so many utterances a day."""
-    share = np.linspace(*random.uniform(*settings.shares, size=2), settings.days)
+    start, end = random.uniform(*settings.shares, size=2)
+    share = np.linspace(start, end, settings.days)
     first, *others = recordings.by_emotion.values()
     mix = random.dirichlet(np.ones(len(others)))
     required = random.random((settings.days, utterances)) < share[:, None]
@@ -87,7 +88,7 @@ def simulate(
     return User(share, recording)
 
 
-def with_repetition(rates: Rates, recordings: Recordings) -> Rates:
+def with_repetition(rates: Rates, recordings: UserRecordings) -> Rates:
     """The rates of a user with these recordings, which repeat.
 
     A rate of m recordings has the binomial variance p (1 - p) / m around the person's. For f it is

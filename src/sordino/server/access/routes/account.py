@@ -208,7 +208,7 @@ def end_own_sessions(store: StoreOf, access: AccessOf, account: OwnPage) -> Redi
     return response
 
 
-def revoke_token(session: Session, store: Store, account_id: int, number: RowNumber) -> None:
+def revoke_token(session: Session, store: Store, account_id: int, number: int) -> None:
     """Revoke a token of an account. Raises the problem `absent`."""
     revoked = session.execute(
         update(ApiToken)

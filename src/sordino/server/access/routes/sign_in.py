@@ -28,7 +28,7 @@ from sordino.server.access.sign_in import (
     sign_in,
 )
 from sordino.server.database.account_tables import Account
-from sordino.server.database.tables import Study
+from sordino.server.database.tables import StudyRow
 from sordino.server.errors import Problem
 from sordino.server.pages.rendering import page
 from sordino.server.store import Store
@@ -266,7 +266,7 @@ def _invitation_page(
 ) -> HTMLResponse:
     with store.reading() as session:
         invitation = find_invitation(session, store.now(), token)
-        study = session.get(Study, invitation.study_id) if invitation.study_id else None
+        study = session.get(StudyRow, invitation.study_id) if invitation.study_id else None
         account = session.get(Account, invitation.account_id) if invitation.account_id else None
     return page(
         request,

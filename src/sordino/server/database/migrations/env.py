@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from alembic import context
 
-from sordino.server.database.metadata import METADATA
+from sordino.server.database.metadata import TABLES_METADATA
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=METADATA,
+    target_metadata=TABLES_METADATA,
     compare_type=True,
 )
 with context.begin_transaction():

@@ -5,7 +5,7 @@ A ridge classifier on z-scores is fitted with one speaker left out at a time; it
 on the other speakers. UAR over all utterances and in each corpus, with 95 % intervals over
 speakers. Chance is 0.25.
 
-    python benchmarks/encoder_layers.py --corpus ravdess=data/ravdess --corpus emodb=data/emodb
+    python benchmarks/encoder/layers.py --corpus ravdess=data/ravdess --corpus emodb=data/emodb
 
 Pooling, from outputs every 20 ms to one vector:
 
@@ -21,7 +21,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-import joblib
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -30,7 +29,7 @@ from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sordino import metrics
+from sordino import metrics, parallel
 from sordino.cli.options import corpora_from
 from sordino.corpora.table import Corpus
 from sordino.progress import track
@@ -65,10 +64,8 @@ def main() -> None:
     options = parser.parse_args()
     corpus = validation(corpora_from(options.corpus), options.utterances)
     print(f"{len(corpus)} utterances, {len(set(corpus.speaker))} speakers; chance is 0.25")
-    rows = joblib.Parallel(n_jobs=options.jobs)(
-        joblib.delayed(vectors)(file)
-        for file in track(corpus.column("file"), "encode", len(corpus))
-    )
+    encoded = parallel.map(vectors, corpus.column("file"), jobs=options.jobs, ordered=True)
+    rows = [*track(encoded, "encode", len(corpus))]
     predictions = {key: predict(np.stack([row[key] for row in rows]), corpus) for key in rows[0]}
     print(pd.DataFrame([row_of(key, predictions, corpus) for key in predictions]).to_string())
 

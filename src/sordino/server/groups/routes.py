@@ -11,6 +11,7 @@ from sordino.server.access.arguments import OperatePrincipal, ResearchPrincipal,
 from sordino.server.access.principal import Scope, require
 from sordino.server.database.rights_tables import GroupStatistic, PrivacyBudget
 from sordino.server.errors import Problem
+from sordino.server.groups.statistics import set_budget, spent, statistics_of
 from sordino.server.registry.studies import study_of
 from sordino.server.rights import audit
 from sordino.server.rights.models import (
@@ -21,7 +22,6 @@ from sordino.server.rights.models import (
     LogState,
     PolicyDigest,
 )
-from sordino.server.rights.statistics import set_budget, spent, statistics_of
 from sordino.server.rights.subject import actor
 from sordino.server.rights.upkeep import verify_log
 from sordino.server.store import Store

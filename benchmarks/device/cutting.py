@@ -1,7 +1,7 @@
 """How many decisions of a drawn release change when a stream cuts an utterance, and when there is
 noise around it.
 
-    python benchmarks/cutting.py --corpus ravdess=data/ravdess
+    python benchmarks/device/cutting.py --corpus ravdess=data/ravdess
 
 Each recording stands between two seconds of its own noise, white and so many dB below full scale,
 and is released whole and as `Segmenter` cuts it. Releases are fitted on recordings without noise,
@@ -14,11 +14,11 @@ from __future__ import annotations
 import argparse
 import warnings
 
-import joblib
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sordino import parallel
 from sordino.cli.options import CACHE, corpora_from
 from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument(
         "--noise", action="append", type=int, metavar="DB", help="by default -120, -100, -80, -60"
     )
-    parser.add_argument("--jobs", type=int, default=joblib.cpu_count())
+    parser.add_argument("--jobs", type=int, default=parallel.count_workers())
     given = parser.parse_args()
     corpus = corpora_from(given.corpus).with_emotions(protocol.FOUR_EMOTIONS)
     clean = extract("mel", corpus, CACHE, given.jobs)
@@ -57,10 +57,13 @@ def main() -> None:
 
 def lines_of(clean: Vectors, corpus: Corpus, noise: int, jobs: int) -> list[dict[str, object]]:
     """A line of the table for each policy and way."""
-    calls = (
-        joblib.delayed(heard)(file, noise, seed) for seed, file in enumerate(corpus.column("file"))
+    vectors = parallel.map(
+        lambda one: heard(one[1], noise, one[0]),
+        enumerate(corpus.column("file")),
+        jobs=jobs,
+        ordered=True,
     )
-    ways = zip(*joblib.Parallel(n_jobs=jobs)(calls), strict=True)
+    ways = zip(*vectors, strict=True)
     made = dict(zip(("whole", "cut"), map(np.stack, ways), strict=True))
     return [
         {

@@ -29,10 +29,10 @@ from sordino.server.database.rights_tables import (
     PrivacyBudget,
     PrivacySpending,
 )
-from sordino.server.database.tables import Bundle, BundlePolicy, DailyCount, Purpose, Study
+from sordino.server.database.tables import BundlePolicy, BundleRow, DailyCount, Purpose, StudyRow
+from sordino.server.groups.private_sums import PrivateSum, private_sum
 from sordino.server.rights import audit
 from sordino.server.rights.consent import users_consenting
-from sordino.server.rights.private_sums import PrivateSum, private_sum
 from sordino.server.store import Store
 from sordino.server.trends.counts import daily_counts, policy_rows, study_users
 
@@ -82,9 +82,9 @@ def _due(
     days = session.execute(
         select(BundlePolicy.digest, DailyCount.day)
         .join(BundlePolicy, BundlePolicy.id == DailyCount.bundle_policy_id)
-        .join(Bundle, Bundle.id == BundlePolicy.bundle_id)
+        .join(BundleRow, BundleRow.id == BundlePolicy.bundle_id)
         .where(
-            Bundle.study_id == study_id,
+            BundleRow.study_id == study_id,
             BundlePolicy.bins.is_not(None),
             DailyCount.day.between(weeks[0], weeks[-1] + WEEK - DAY),
         )
@@ -126,7 +126,7 @@ def _compute_week(
     session: Session, store: Store, study_id: int, policy: str, week: datetime.date
 ) -> int:
     study = session.scalars(
-        select(Study).where(Study.id == study_id).with_for_update(key_share=True)
+        select(StudyRow).where(StudyRow.id == study_id).with_for_update(key_share=True)
     ).one()
     smallest = max(study.smallest_group, SMALLEST_GROUP)
     stored = session.scalars(
@@ -190,7 +190,7 @@ def _by_cohort(users: Sequence[_Contribution]) -> dict[str, list[_Contribution]]
 
 def _exact(
     session: Session,
-    study: Study,
+    study: StudyRow,
     policy: str,
     week: datetime.date,
     users: Sequence[_Contribution],
@@ -249,7 +249,7 @@ def _count_members(session: Session, row: GroupStatistic, group: Sequence[_Contr
 def _compute_again(
     session: Session,
     store: Store,
-    study: Study,
+    study: StudyRow,
     stored: Sequence[GroupStatistic],
     smallest: int,
 ) -> int:
@@ -284,7 +284,7 @@ def _members(session: Session, rows: Sequence[GroupStatistic]) -> Sequence[int]:
 
 def _private(
     session: Session,
-    study: Study,
+    study: StudyRow,
     policy: str,
     week: datetime.date,
     users: Sequence[_Contribution],

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-SOURCE = Path(__file__).parents[1] / "src" / "sordino"
+from sordino import parallel
+
+ROOT = Path(__file__).parents[2]
 
 HOSTILE = """
 import importlib, os, sys
@@ -23,9 +26,15 @@ sys.path = path
 """A module that leaves a mark, then behaves as the module of the standard library."""
 
 PARALLEL = """
-import joblib
-from sordino import workers
-assert workers.parallel(2)(joblib.delayed(abs)(number) for number in (-1, 2)) == [1, 2]
+from sordino import parallel
+assert list(parallel.map(abs, (-1, 2), jobs=2, ordered=True)) == [1, 2]
+"""
+
+CLUSTER = """
+from sordino import parallel
+if __name__ == "__main__":
+    with parallel.use("local:1"):
+        assert list(parallel.map(abs, (-1, 2), ordered=True)) == [1, 2]
 """
 
 EXTRACT = """
@@ -41,7 +50,9 @@ _run_program("import queue", [])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("code", [PARALLEL, EXTRACT, BENCH], ids=["library", "extract", "bench"])
+@pytest.mark.parametrize(
+    "code", [PARALLEL, CLUSTER, EXTRACT, BENCH], ids=["library", "cluster", "extract", "bench"]
+)
 def test_a_file_of_the_working_folder_is_not_imported(code: str, tmp_path: Path) -> None:
     downloads = tmp_path / "downloads"
     downloads.mkdir()
@@ -72,11 +83,27 @@ def _write_sounds(folder: Path, count: int) -> None:
         soundfile.write(folder / f"{number}.wav", rng.normal(0, 0.1, 16_000), 16_000)
 
 
-def test_worker_processes_start_in_one_module() -> None:
-    starts = {
-        path.name
-        for path in SOURCE.rglob("*.py")
+def test_only_the_seam_imports_joblib_and_dask() -> None:
+    imports = {
+        path.relative_to(ROOT).as_posix()
+        for folder in ("src", "benchmarks")
+        for path in (ROOT / folder).rglob("*.py")
         for line in path.read_text().splitlines()
-        if "joblib.Parallel(" in line and 'prefer="threads"' not in line
+        if re.match(r"\s*(import|from) (joblib|dask|distributed)\b", line)
     }
-    assert starts == {"workers.py"}
+    plugins = "src/sordino/plugins.py"  # it tells their pickler about a user's modules
+    assert {path for path in imports if path != plugins} == {
+        "src/sordino/parallel/cluster.py",
+        "src/sordino/parallel/processes.py",
+    }
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_results_follow_the_units_where_asked(jobs: int) -> None:
+    assert list(parallel.map(abs, range(-9, 0), jobs=jobs, ordered=True)) == [*range(9, 0, -1)]
+
+
+def test_threads_write_to_this_process() -> None:
+    written: list[int] = []
+    list(parallel.map(written.append, range(9), jobs=2, threads=True))
+    assert sorted(written) == [*range(9)]

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, NamedTuple
 
-import opendp.prelude as dp
-
 LIMITS: Final = (0.0, 1.0)
 _NORMAL_VARIANCE: Final = 0.25  # the largest variance of a share in [0, 1]
 
@@ -78,6 +76,8 @@ def private_sum(shares: Sequence[float], epsilon: float) -> PrivateSum:
 
 @cache
 def _mechanisms(epsilon: float) -> _Mechanisms:
+    import opendp.prelude as dp  # it takes a second
+
     dp.enable_features("contrib")
     space = dp.vector_domain(dp.atom_domain(T=float, nan=False)), dp.symmetric_distance()
     then: Any = dp.t  # without types

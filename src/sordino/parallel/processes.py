@@ -1,0 +1,70 @@
+"""Worker processes of this machine, which import no file of the working folder.
+
+joblib starts a worker with `python -m`, and its tracker of shared files with `python -c`. Python
+then searches the working folder first, so a file `queue.py` in a downloaded corpus would run. With
+`PYTHONSAFEPATH` it does not. A user's own module reaches the workers by value (`sordino.plugins`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+Work = TypeVar("Work")
+"""A unit."""
+
+Outcome = TypeVar("Outcome")
+"""The result of a unit."""
+
+
+def exclude_working_folder() -> None:
+    """Let no Python process that starts from now on search the working folder for modules.
+
+    The setting lasts, since joblib replaces a worker that ends at any time.
+    """
+    os.environ["PYTHONSAFEPATH"] = "1"  # whatever the user's environment has
+
+
+def cores() -> int:
+    """The number of cores that this process may use."""
+    import joblib  # imported here: the command line starts without it
+
+    return int(joblib.cpu_count())
+
+
+def map(
+    function: Callable[[Work], Outcome],
+    units: Iterable[Work],
+    jobs: int,
+    *,
+    ordered: bool = False,
+    threads: bool = False,
+) -> Iterator[Outcome]:
+    """The result of each unit; see `sordino.parallel.map`. Large arrays become memory maps that all
+    processes share.
+
+    >>> list(map(abs, [-1, 2], 1, ordered=True))
+    [1, 2]
+    """
+    import joblib
+
+    exclude_working_folder()
+    pool = joblib.Parallel(
+        n_jobs=jobs or -1,
+        return_as="generator" if ordered else "generator_unordered",
+        batch_size=1,  # single units, so that all processes end together
+        prefer="threads" if threads else None,
+    )
+    call = joblib.delayed(function)
+    results: Iterator[Outcome] = pool(call(unit) for unit in units)
+    return results
+
+
+def end_processes() -> None:
+    """End the processes that wait for the next units, and wait for their end. They end by
+    themselves after some minutes.
+    """
+    from joblib.externals.loky import get_reusable_executor
+
+    get_reusable_executor().shutdown(wait=True)

@@ -1,0 +1,1 @@
+"""Statistics of groups: of at least ten users, released once, and private where asked."""

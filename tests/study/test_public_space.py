@@ -1,0 +1,57 @@
+"""The scaled space of recordings of other people depends on no speaker of the study."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sordino.errors import SplitError
+from sordino.features import PreprocessFitter
+from sordino.study import protocol
+from sordino.study.protocol import BUNDLE_OPTIONS, Inputs
+from sordino.study.units import inputs_digest
+from tests.study import synthetic_study
+from tests.study.synthetic_study import FITTERS, Made
+
+OPTIONS = replace(BUNDLE_OPTIONS, components=8)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    return synthetic_study.study(tmp_path_factory.mktemp("public"), speakers=30, takes=1)
+
+
+def prepare(made: Made, is_public: np.ndarray, public: np.ndarray | None = None) -> Inputs:
+    """The inputs of the other speakers; `public` replaces the public rows."""
+    rows = is_public if public is None else public
+    return protocol.prepare(
+        made.corpus.select(~is_public),
+        str(made.vectors),
+        OPTIONS,
+        max_draws=1,
+        public=made.corpus.select(rows),
+        jobs=1,
+    )
+
+
+def test_public_recordings_alone_decide_the_space(made: Made) -> None:
+    names = np.unique(made.corpus.speaker)
+    is_public = np.isin(made.corpus.speaker, names[::3])
+    inputs = prepare(made, is_public)
+    expected = PreprocessFitter("zscore", 8).fit(made.x[is_public])
+    assert inputs.public is not None
+    assert inputs.public.hash == expected.hash
+    z = protocol.space(inputs, inputs.draws[0], OPTIONS)
+    assert np.array_equal(z, expected(made.x[~is_public]))
+    own = inputs._replace(public=None)
+    assert own.scaling(np.arange(20), OPTIONS).hash != expected.hash
+    digests = [inputs_digest(each, OPTIONS, FITTERS) for each in (inputs, own)]
+    assert digests[0] != digests[1]
+
+
+def test_a_recording_of_the_study_is_not_public(made: Made) -> None:
+    is_public = np.isin(made.corpus.speaker, np.unique(made.corpus.speaker)[::3])
+    with pytest.raises(SplitError, match=r"recordings of the study are among the public ones"):
+        prepare(made, is_public, np.ones(len(made.corpus), bool))
