@@ -31,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))  # the tests' rig and cluster
 from tests.server.faults import rig as faults
 from tests.server.postgresql import cluster, find_command
 
-from sordino.server.settings import Settings
+from sordino.server.settings import ServerSettings
 
 FAULTS: Final = ("server", "postgresql", "network", "disk")
 MEGABYTES: Final = {"sqlite": 16, "postgresql": 160}
@@ -78,7 +78,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             folder = queues / "server"
             server = stack.enter_context(cluster(durable=True, place=disk))
         folder.mkdir(mode=0o700)
-        settings = Settings(folder, server.create("store") if server else "")
+        settings = ServerSettings(folder, server.create("store") if server else "")
         sending = faults.sending(
             settings, queues, devices=options.devices, loss=loss, seed=options.seed
         )

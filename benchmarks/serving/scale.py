@@ -39,7 +39,7 @@ from sordino.server.database.partitions import next_month, partition_name
 from sordino.server.database.payloads import encrypt_counts
 from sordino.server.database.tables import BundlePolicy, Consent, DailyCount, Participant, Purpose
 from sordino.server.registry.studies import create_participant
-from sordino.server.settings import Settings
+from sordino.server.settings import ServerSettings
 
 PARTS: Final = ("trend", "cohort", "releases")
 REPEATS: Final = 7
@@ -93,7 +93,7 @@ def page(part: str) -> dict[str, float]:
     """The median time of a page in milliseconds, in process on SQLite."""
     memory = "/dev/shm" if Path("/dev/shm").is_dir() else None  # reading is measured, not syncing
     with tempfile.TemporaryDirectory(dir=memory) as folder:
-        app = create_app(Settings(Path(folder), requests_per_minute=10_000))
+        app = create_app(ServerSettings(Path(folder), requests_per_minute=10_000))
         scene = make_scene(app.state.store, "scale")
         add_days(scene, USERS[part], DAYS[part])
         if part == "trend":
@@ -174,7 +174,7 @@ def releases(scale: int, users: int) -> dict[str, Any]:
         sys.exit("no PostgreSQL here, expected initdb: install Debian's package postgresql")
     each = max(1, round(scale / 365 / users))
     with cluster() as server, tempfile.TemporaryDirectory() as folder:
-        app = create_app(Settings(Path(folder), server.create("scale")))
+        app = create_app(ServerSettings(Path(folder), server.create("scale")))
         store = app.state.store
         start = time.perf_counter()
         months = [FIRST_MONTH]

@@ -20,7 +20,7 @@ from sordino.device import Bundle, Sender, SenderToken
 from sordino.server.database.payloads import decrypt_counts, index_of, release_place
 from sordino.server.database.tables import DailyCount, Release
 from sordino.server.database.tables import Device as DeviceRow
-from sordino.server.settings import Settings
+from sordino.server.settings import ServerSettings
 from sordino.server.store import Store
 from tests.server.synthetic_bundle import prototypes
 
@@ -34,7 +34,7 @@ PAUSE_SECONDS: Final = 0.15
 class ServerProcess:
     """`sordino serve` on one port, which a test kills and starts again."""
 
-    def __init__(self, settings: Settings, port: int) -> None:
+    def __init__(self, settings: ServerSettings, port: int) -> None:
         self.port = port
         self._command = [
             sys.executable, "-m", "sordino", "serve", "--folder", str(settings.folder),

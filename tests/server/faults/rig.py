@@ -17,7 +17,7 @@ from typing import Final
 from sordino.device import read
 from sordino.server.access.token import token_digest
 from sordino.server.database.migration import upgrade
-from sordino.server.settings import Settings
+from sordino.server.settings import ServerSettings
 from sordino.server.store import Store
 from tests.server.conftest import make_scene, make_user
 from tests.server.faults.load import Outcome, SendingDevice, ServerProcess, outcome
@@ -60,7 +60,7 @@ class Rig:
 
 @contextmanager
 def sending(
-    settings: Settings, folder: Path, *, devices: int = 3, loss: float = 0.0, seed: int = 0
+    settings: ServerSettings, folder: Path, *, devices: int = 3, loss: float = 0.0, seed: int = 0
 ) -> Iterator[Rig]:
     """A server of `settings` and devices that send to it, each with a queue in `folder`."""
     store = Store(settings)

@@ -19,7 +19,7 @@ from schemathesis import GenerationMode
 
 from sordino.server.access.principal import Scope
 from sordino.server.app import create_app
-from sordino.server.settings import DATABASE_FILE, KEYS_FILE, Settings
+from sordino.server.settings import DATABASE_FILE, KEYS_FILE, ServerSettings
 from tests.server.access.matrix import PARAMETERS, endpoints
 from tests.server.access.objects import Objects, make_objects
 
@@ -55,7 +55,7 @@ class Fuzzed:
 
 @pytest.fixture
 def fuzzed(tmp_path: Path) -> Iterator[Fuzzed]:
-    app = create_app(Settings(tmp_path))
+    app = create_app(ServerSettings(tmp_path))
     objects = make_objects(app)
     with TestClient(app, "http://127.0.0.1:8000", raise_server_exceptions=False) as client:
         fuzzed = Fuzzed(app, client, objects, tmp_path)

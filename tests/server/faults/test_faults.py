@@ -19,7 +19,7 @@ from sordino.server import http_server
 from sordino.server.access.token import token_digest
 from sordino.server.app import create_app
 from sordino.server.rights.retention import delete_expired
-from sordino.server.settings import Settings
+from sordino.server.settings import ServerSettings
 from sordino.server.store import Store
 from tests.server.conftest import Clock, make_scene
 from tests.server.faults.load import SendingDevice, outcome
@@ -45,7 +45,7 @@ def durable() -> Iterator[Cluster]:
 
 @pytest.mark.slow
 def test_a_killed_server_on_sqlite_loses_nothing(tmp_path: Path) -> None:
-    with sending(Settings(tmp_path), tmp_path) as rig:
+    with sending(ServerSettings(tmp_path), tmp_path) as rig:
         for _ in range(KILLS):
             kill_server(rig)
         assert (result := rig.end()).is_exact, result
@@ -53,7 +53,7 @@ def test_a_killed_server_on_sqlite_loses_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_killed_server_and_postgresql_lose_nothing(tmp_path: Path, durable: Cluster) -> None:
-    with sending(Settings(tmp_path, durable.create("killed")), tmp_path, loss=0.1) as rig:
+    with sending(ServerSettings(tmp_path, durable.create("killed")), tmp_path, loss=0.1) as rig:
         kill_server(rig)
         for _ in range(KILLS):
             kill_postgresql(rig, durable)
@@ -62,7 +62,7 @@ def test_a_killed_server_and_postgresql_lose_nothing(tmp_path: Path, durable: Cl
 
 @pytest.mark.slow
 def test_a_network_that_is_cut_doubles_nothing(tmp_path: Path) -> None:
-    with sending(Settings(tmp_path), tmp_path, loss=0.5) as rig:
+    with sending(ServerSettings(tmp_path), tmp_path, loss=0.5) as rig:
         time.sleep(3)
         assert (result := rig.end()).is_exact, result
         assert rig.proxy.cuts > 3
@@ -70,14 +70,14 @@ def test_a_network_that_is_cut_doubles_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_full_disk_refuses_and_loses_nothing(tmp_path: Path) -> None:
-    with sending(Settings(tmp_path), tmp_path) as rig:
+    with sending(ServerSettings(tmp_path), tmp_path) as rig:
         limit_file_size(rig)
         assert rig.unavailable > 0
         assert (result := rig.end()).is_exact, result
 
 
 @pytest.fixture
-def url(settings: Settings) -> Iterator[str]:
+def url(settings: ServerSettings) -> Iterator[str]:
     """A server of this process, so that a test moves its clock."""
     app = create_app(settings)
     listener, address = http_server.open_listener("127.0.0.1", 0)
@@ -93,7 +93,7 @@ def url(settings: Settings) -> Iterator[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_a_clock_that_moves_loses_nothing(
-    url: str, settings: Settings, clock: Clock, tmp_path: Path
+    url: str, settings: ServerSettings, clock: Clock, tmp_path: Path
 ) -> None:
     store = Store(settings)
     scene = make_scene(store, "clock")

@@ -17,7 +17,7 @@ from sordino.server.access.principal import Scope
 from sordino.server.app import create_app
 from sordino.server.database.account_tables import Account, ApiToken, Passkey
 from sordino.server.database.tables import Bundle, BundlePolicy, Device, Participant, Study
-from sordino.server.settings import Settings
+from sordino.server.settings import ServerSettings
 from tests.server.access.matrix import endpoints
 from tests.server.access.objects import Objects, make_objects
 
@@ -54,7 +54,7 @@ class Target:
 @pytest.fixture(scope="module")
 def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     folder = tmp_path_factory.mktemp("injection")
-    app = create_app(Settings(folder))
+    app = create_app(ServerSettings(folder))
     with TestClient(
         app, "http://127.0.0.1:8000", raise_server_exceptions=False, follow_redirects=False
     ) as client:

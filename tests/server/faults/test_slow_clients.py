@@ -16,7 +16,7 @@ import pytest
 from sordino.server import http_server
 from sordino.server.app import create_app
 from sordino.server.body_limit import BodyLimit
-from sordino.server.settings import Settings
+from sordino.server.settings import ServerSettings
 from tests.server.conftest import make_scene
 
 LIMIT = 0.5
@@ -38,7 +38,7 @@ class Address:
 @pytest.fixture
 def address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Address]:
     monkeypatch.setattr(http_server, "HEADER_SECONDS", LIMIT)
-    app = create_app(Settings(tmp_path))
+    app = create_app(ServerSettings(tmp_path))
     for middleware in app.user_middleware:
         if middleware.cls is BodyLimit:
             middleware.kwargs["seconds"] = LIMIT
