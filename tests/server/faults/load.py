@@ -18,7 +18,7 @@ from sqlalchemy import select
 
 from sordino.device import Bundle, Sender, SenderToken
 from sordino.server.database.payloads import decrypt_counts, index_of, release_place
-from sordino.server.database.tables import DailyCount, Release
+from sordino.server.database.tables import DailyCount, ReleaseRow
 from sordino.server.database.tables import Device as DeviceRow
 from sordino.server.settings import ServerSettings
 from sordino.server.store import Store
@@ -190,7 +190,9 @@ def outcome(store: Store, devices: Sequence[SendingDevice], tokens: Sequence[byt
         with store.reading() as session:
             row = session.query(DeviceRow).filter_by(token_sha256=token).one()
             cipher = store.keys.cipher(row.participant_id)
-            of_device = select(Release.number, Release.payload).where(Release.device_id == row.id)
+            of_device = select(ReleaseRow.number, ReleaseRow.payload).where(
+                ReleaseRow.device_id == row.id
+            )
             payloads = session.execute(of_device).all()
             of_user = select(DailyCount).where(DailyCount.participant_id == row.participant_id)
             days = session.scalars(of_user).all()

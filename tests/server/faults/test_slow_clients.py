@@ -13,9 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sordino.server import http_server
+from sordino.server import body_limit, http_server
 from sordino.server.app import create_app
-from sordino.server.body_limit import BodyLimit
 from sordino.server.settings import ServerSettings
 from tests.server.conftest import make_scene
 
@@ -39,9 +38,7 @@ class Address:
 def address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Address]:
     monkeypatch.setattr(http_server, "HEADER_SECONDS", LIMIT)
     app = create_app(ServerSettings(tmp_path))
-    for middleware in app.user_middleware:
-        if middleware.cls is BodyLimit:
-            middleware.kwargs["seconds"] = LIMIT
+    monkeypatch.setattr(body_limit, "BODY_SECONDS", LIMIT)
     token = make_scene(app.state.store, "slow").token.encode()
     listener, _ = http_server.open_listener("127.0.0.1", 0)
     server = http_server.server(http_server.configuration(app))
