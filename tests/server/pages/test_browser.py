@@ -162,6 +162,10 @@ def test_a_user_sees_a_trend_pauses_exports_and_deletes(
     page.get_by_role("button", name="Delete everything").click()
     page.get_by_role("heading", name="Everything is deleted").wait_for()
     assert '"key": "destroyed"' in page.locator("pre").inner_text()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download the receipt").click()
+    download.value.save_as(tmp_path / "receipt.json")
+    assert json.loads((tmp_path / "receipt.json").read_text())["key"] == "destroyed"
     page.goto("/me")
     assert "/sign-in" in page.url
 
@@ -270,6 +274,15 @@ def test_the_keyboard_reaches_the_content_and_the_table(open_page: Open) -> None
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     assert page.locator(":focus").get_attribute("role") == "region"
+
+
+def test_no_passkey_is_offered_at_an_address_in_numbers(open_page: Open, site: Site) -> None:
+    address = site.address.replace("localhost", "127.0.0.1")
+    page = open_page(base_url=address)
+    page.goto("/sign-in")
+    assert page.get_by_role("button", name="Sign in with a passkey").is_hidden()
+    page.goto(f"{site.address}/sign-in")
+    assert page.get_by_role("button", name="Sign in with a passkey").is_visible()
 
 
 def test_a_passkey_is_added_and_opens_the_account(open_page: Open) -> None:
