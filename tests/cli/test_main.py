@@ -232,12 +232,6 @@ def test_only_a_verb_with_stored_parts_resumes(
     assert ("which starts from the beginning" in error) != resumes
 
 
-def test_a_server_that_ends_keeps_what_was_stored(capsys: Captured) -> None:
-    for verb in cli.SERVERS:
-        cli._print_ending("interrupted", [verb])
-        assert capsys.readouterr().err.endswith("again, which keeps what was stored\n")
-
-
 def test_resuming_verbs_exist() -> None:
     assert set(cli.RESUMING) < set(cli.VERBS)
 

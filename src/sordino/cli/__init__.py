@@ -251,10 +251,6 @@ def _print_termination() -> None:
 
 def _print_ending(event: str, arguments: Sequence[str]) -> None:
     """Print that a command did not finish, and whether it resumes when it is repeated."""
-    verb = _verb_of(arguments)
-    repeated = "which starts from the beginning"
-    if verb in SERVERS:
-        repeated = "which keeps what was stored"
-    elif verb in RESUMING:
-        repeated = "which reuses the parts that it stored"
-    _print_error(f"{event}: run the same command again, {repeated}")
+    resumes = _verb_of(arguments) in RESUMING
+    repeated = "reuses the parts that it stored" if resumes else "starts from the beginning"
+    _print_error(f"{event}: run the same command again, which {repeated}")

@@ -71,7 +71,7 @@ def test_markup_in_every_name_stays_text(site: Site, login: str) -> None:
 def test_a_page_promises_what_the_server_does(site: Site) -> None:
     user, researcher = browser(site, "moss"), browser(site, "lab")
     words = {
-        "/me/delete": "counted you are withdrawn",
+        "/me/delete": "counted you are withdrawn for good",
         "/me/data": "They do not see the name of your account.",
     }
     for path, promise in words.items():

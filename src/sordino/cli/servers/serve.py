@@ -10,12 +10,10 @@ import typer
 
 from sordino.cli.options import HostOption, PortOption
 from sordino.errors import SordinoError, StorageError, install_step
-from sordino.progress import listed
 
 if TYPE_CHECKING:
     from sordino.server.first_start import FirstStart
     from sordino.server.settings import OpenIdProvider
-    from sordino.server.store import Store
 
 FOLDER: Final = Path("~/.local/share/sordino/server")
 
@@ -170,8 +168,6 @@ def serve(
     app = create_app(settings)
     origin = app.state.access.origin
     _print_start(local, origin, first_start(app.state.store, bundle))
-    if bundle is not None:
-        _warn_of_no_trend(app.state.store, bundle)
     if recover:
         token = recover_login(app.state.store, recover)
         typer.echo(f"shown once, for {recover}:\n  sign-in     {origin}/invitation/{token}")
@@ -207,22 +203,6 @@ def _provider(issuer: str, client: str, secret: Path | None) -> OpenIdProvider |
     except (OSError, UnicodeDecodeError) as error:
         raise StorageError(f"{secret}: not readable as text, expected the secret") from error
     return OpenIdProvider(issuer, client, text)
-
-
-def _warn_of_no_trend(store: Store, bundle: Path) -> None:
-    """Say which policies of a registered bundle can give no trend."""
-    from sordino.device import read
-    from sordino.device.bundle.archive import sha256
-    from sordino.server.trends.rates import policies_without_trend
-
-    with store.reading() as session:
-        policies = policies_without_trend(session, sha256(read(bundle).manifest))
-    if policies:
-        typer.echo(
-            f"warning: no trend of {listed(policies)}: the card of {bundle} states no pass rates; "
-            "fit a drawn release on more speakers",
-            err=True,
-        )
 
 
 def _print_start(local: str, address: str, start: FirstStart) -> None:
