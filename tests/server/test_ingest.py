@@ -25,8 +25,8 @@ from sordino.server.database.payloads import decrypt_counts, release_place, vect
 from sordino.server.database.tables import DailyCount, Device, Participant, ReleaseRow, SigningKey
 from sordino.server.errors import Problem
 from sordino.server.ingest.batch import parse_batch
-from sordino.server.registry.signing_keys import register_signing_key
 from sordino.server.registry.devices import create_device
+from sordino.server.registry.signing_keys import register_signing_key
 from sordino.server.store import Store
 from sordino.signal.audio import read
 from sordino.signal.filterbank import filterbank
@@ -90,6 +90,20 @@ def test_the_vector_of_a_prototype_is_its_index(client: TestClient, scene: Scene
         row = session.scalars(select(ReleaseRow)).one()
     payload = cipher.decrypt(row.payload, release_place(row.device_id, 1))
     assert payload == (4).to_bytes(4, "little")
+
+
+def test_a_vector_that_rounds_to_a_prototype_is_refused(client: TestClient, scene: Scene) -> None:
+    """Exact numbers and the shortest ones of the same float32 are those of the prototype."""
+    row = prototypes()[4]
+    exact, shortest = row.tolist(), [float(str(number)) for number in row]
+    assert exact != shortest
+    near = [*exact[:-1], float(np.nextafter(exact[-1], 9))]
+    mixed = [*exact[:-1], shortest[-1] * (1 + 1e-12)]
+    for vector in (near, mixed):
+        answer = post(client, scene, batch([{"number": 1, "vector": vector}]))
+        assert code(answer) == (422, "not-a-prototype")
+    rows = [{"number": 1, "vector": exact}, {"number": 2, "vector": shortest}]
+    assert post(client, scene, batch(rows)).status_code == 201
 
 
 def test_a_day_is_counted_by_bin(client: TestClient, scene: Scene) -> None:
