@@ -128,7 +128,7 @@ def verify(session: Session, known: Head | None = None) -> Head:
             restored = number if event.action == Action.RESTORE else restored
             session.expunge(event)
     if known and (forked or known.number > number):
-        raise _other_end(known.number, restored)
+        raise _other_end(min(known.number, number + 1), restored)
     return Head(number, digest)
 
 
@@ -150,8 +150,8 @@ def _other_end(number: int, restored: int | None) -> StorageError:
         "than that entry; treat it as an incident otherwise"
     )
     return StorageError(
-        f"entry {number} of the audit log is missing or another than the receipt names, expected "
-        f"the same: {cause}"
+        f"entry {number} of the audit log was changed or is missing, expected a log with the "
+        f"end that the receipt names: {cause}"
     )
 
 
