@@ -26,6 +26,9 @@ MOST_CONNECTIONS: Final = 2000
 HEADER_SECONDS: Final = 10.0
 """The limit of the time until the headers of a request are complete."""
 
+WRITE_SECONDS: Final = 30.0
+"""The limit of the time in which a client takes nothing of an answer."""
+
 KEEP_ALIVE_SECONDS: Final = 15
 STOP_SECONDS: Final = 10
 BACKLOG: Final = 2048
@@ -33,9 +36,12 @@ LARGEST_HEADERS: Final = 16 << 10  # bytes
 
 
 class _ImpatientProtocol(H11Protocol):
-    """HTTP that ends a connection whose headers take too long; uvicorn itself would wait."""
+    """HTTP that ends a connection whose client sends its headers, or takes an answer, too slowly;
+    uvicorn itself would wait.
+    """
 
     _deadline: asyncio.TimerHandle | None = None
+    _write_deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -53,7 +59,21 @@ class _ImpatientProtocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._cancel()
+        self._end_pause()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._write_deadline = self.loop.call_later(WRITE_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._end_pause()
+        super().resume_writing()
+
+    def _end_pause(self) -> None:
+        if self._write_deadline is not None:
+            self._write_deadline.cancel()
+            self._write_deadline = None
 
     def _start(self) -> None:
         if self._deadline is None:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from sordino.server.database.engine import connect
 from sordino.server.database.keys import KeyStore
 from sordino.server.database.partitions import Partitions
+from sordino.server.rights.download import Downloads
 from sordino.server.settings import ServerSettings
 
 
@@ -22,6 +23,7 @@ class Store:
         self.engine = connect(settings.database_url)
         self.keys = KeyStore(settings.keys_url)
         self.partitions = Partitions(self.engine)
+        self.downloads = Downloads(settings.folder)
 
     def close(self) -> None:
         """Close all connections."""
