@@ -65,8 +65,8 @@ class Downloads:
     def file(self, parts: Generator[bytes]) -> Iterator[IO[bytes]]:
         """A temporary file with an export, at its start.
 
-        Raises the problem 503 `unavailable` while others are written, and 507 `too-large` for an
-        export above `LARGEST_EXPORT` bytes.
+        Raises the problem 503 `unavailable` while others are written or the disk is full, and 507
+        `too-large` for an export above `LARGEST_EXPORT` bytes.
         """
         with tempfile.TemporaryFile(dir=self._folder) as file, closing(parts):
             if not self._writers.acquire(blocking=False):
@@ -81,9 +81,11 @@ class Downloads:
                             "ask the operator for it",
                         )
                     file.write(part)
+                file.seek(0)
+            except OSError as error:
+                raise _later("unavailable", 503, "no space for the export") from error
             finally:
                 self._writers.release()
-            file.seek(0)
             yield file
 
 
