@@ -197,7 +197,7 @@ def test_lost_keys_delete_nobody(scene: Scene, caplog: pytest.LogCaptureFixture)
         connection.execute("DELETE FROM user_key")
     outcome = reconcile(scene.store, Access(scene.store.settings).key)
     assert (outcome.users_deleted, outcome.users_without_key) == (0, 1)
-    assert "1 users have no key" in caplog.text
+    assert "users without a key: 1" in caplog.text
 
 
 @SQLITE

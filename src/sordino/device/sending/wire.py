@@ -44,6 +44,9 @@ LARGEST_BODY: Final = 4 << 20
 LARGEST_ANSWER: Final = 1 << 16
 """The limit of an answer in bytes."""
 
+LONGEST_DETAIL: Final = 500
+"""Characters of a refusal that are shown."""
+
 LARGEST_STATED_NUMBER: Final = 1 << 52
 """The limit of a number that a server states. Beyond twice of it integers are not exact in every
 programming language.
@@ -147,7 +150,7 @@ def problem(kind: str, body: bytes) -> Refusal | None:
     if match is None:
         return None
     detail = content.get("detail")
-    text = printable(shorten(detail)) if isinstance(detail, str) else ""
+    text = printable(shorten(detail, LONGEST_DETAIL)) if isinstance(detail, str) else ""
     return Refusal(match[1], text, max(0, _number(content)))
 
 
