@@ -111,9 +111,17 @@ def batch_body(start: bytes, releases: Sequence[bytes]) -> bytes:
     return start + b", ".join(releases) + b"]}"
 
 
-def signed_message(idempotency_key: str, body: bytes) -> bytes:
-    """The bytes that a device or gateway signs for a batch of a continuous family."""
-    return SIGNED_PREFIX + idempotency_key.encode("ascii") + b"\n" + body
+def signed_message(token_sha256: bytes, idempotency_key: str, body: bytes) -> bytes:
+    """The bytes that a device or gateway signs for a batch of a continuous family.
+
+    - `token_sha256`: SHA-256 of the token that the batch is sent with, 32 bytes. A token belongs to
+      one device, so a signature is valid for no other device, user or study.
+
+    >>> signed_message(bytes(32), "k", b"{}").splitlines()[1:]
+    [b'0000000000000000000000000000000000000000000000000000000000000000', b'k', b'{}']
+    """
+    lines = (token_sha256.hex().encode("ascii"), idempotency_key.encode("ascii"), body)
+    return SIGNED_PREFIX + b"\n".join(lines)
 
 
 def confirms(kind: str, body: bytes, count: int, last: int) -> bool:

@@ -46,7 +46,7 @@ WITHHELD: Final = {
     "few-users": "withheld: too few users",
     "complement": "withheld: too few users outside of the cohorts shown",
     "budget": "withheld: the privacy budget is spent",
-    "deletion": "withdrawn: a user was deleted",
+    "deletion": "withdrawn for good: a user was deleted",
 }
 
 
