@@ -12,6 +12,7 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from sordino.device import Bundle
 from sordino.device.bundle.bundle import SUFFIX
 from sordino.errors import BundleError
 from sordino.server.access.invitation import FIRST_LOGIN, first_operator, invite
@@ -49,10 +50,10 @@ class FirstStart:
     user: FirstUser | None = None
 
 
-def first_start(store: Store, bundle: bytes | None = None) -> FirstStart:
+def first_start(store: Store, bundle: Bundle | None = None) -> FirstStart:
     """Prepare a server. A second call makes nothing, but registers a new bundle.
 
-    - `bundle`: the content of a bundle that the first study accepts, as `read_bundle` checked it.
+    - `bundle`: a bundle that the first study accepts, of `read_bundle`.
     """
     operator = first_operator(store)
     user = None if bundle is None else _add_bundle(store, bundle)
@@ -61,14 +62,13 @@ def first_start(store: Store, bundle: bytes | None = None) -> FirstStart:
     return FirstStart(operator.token, operator.invitation, user)
 
 
-def read_bundle(path: Path) -> bytes:
-    """The content of a `.sordino` file. Raises `BundleError` for one that no study can register."""
+def read_bundle(path: Path) -> Bundle:
+    """The bundle of a `.sordino` file. Raises `BundleError` for one that no study can register."""
     content = _content(path)
     try:
-        parse_bundle(content)
+        return parse_bundle(content)
     except Problem as problem:
         raise BundleError(f"{path}: {problem.detail}") from problem
-    return content
 
 
 def waits_for_operator(store: Store) -> bool:
@@ -82,18 +82,16 @@ def waits_for_operator(store: Store) -> bool:
         return session.scalar(statement) is not None
 
 
-def _add_bundle(store: Store, content: bytes) -> FirstUser | None:
+def _add_bundle(store: Store, file: Bundle) -> FirstUser | None:
     """The first user, where the first study is new."""
     with store.transaction() as session:
         study = session.scalar(select(StudyRow).where(StudyRow.name == FIRST_STUDY))
         new = study is None
         study = study or create_study(session, store, FIRST_STUDY)
         try:
-            bundle = register_bundle(session, store, study.id, content)
-        except Problem as problem:
-            if problem.code == "exists":
-                return None
-            raise
+            bundle = register_bundle(session, store, study.id, file)
+        except Problem:  # the bundle is registered already
+            return None
         details = {"bundle": bundle.digest}
         record(session, store.now(), ACTOR, Action.BUNDLE, study_id=study.id, details=details)
         return _add_user(session, store, study, bundle) if new else None

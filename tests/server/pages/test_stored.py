@@ -10,7 +10,7 @@ from sordino.server.database.tables import BatchRow, Purpose, ReleaseRow
 from sordino.server.errors import Problem
 from sordino.server.pages import server_state
 from sordino.server.pages.stored import bundle_labels, limits_of_user, stored_of
-from sordino.server.registry.bundles import register_bundle
+from sordino.server.registry.bundles import parse_bundle, register_bundle
 from sordino.server.registry.studies import create_participant
 from sordino.server.store import Store
 from tests.server.conftest import Scene, make_scene, set_consent
@@ -63,7 +63,7 @@ def test_bundles_of_one_name_and_policy_differ_by_digest(scene: Scene, store: St
     store_releases(scene, 1)
     newer = bundle_file(1)
     with store.transaction() as session:
-        bundle = register_bundle(session, store, scene.study.id, newer.read_bytes())
+        bundle = register_bundle(session, store, scene.study.id, parse_bundle(newer.read_bytes()))
         labels = bundle_labels(session, scene.study.id)
         limits = limits_of_user(session, scene.participant.id)
         (row,) = stored_of(session, scene.participant.id, store.now()).bundles

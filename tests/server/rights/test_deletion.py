@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import sqlite3
+import time
 from typing import Any
 
 import pytest
@@ -156,6 +157,21 @@ def test_deleted_rows_leave_no_bytes_in_files(scene: Scene) -> None:
     assert occurrences() >= 2
     delete_user(scene.store, Access(scene.store.settings).key, scene.participant.id, "test")
     assert occurrences() == 0
+
+
+@SQLITE
+def test_deletion_does_not_wait_for_a_reader(scene: Scene) -> None:
+    """The log of writes is emptied once the reader is done."""
+    log = scene.store.settings.folder / "sordino.sqlite3-wal"
+    with scene.store.reading() as session:
+        session.scalars(select(Participant.id)).all()
+        begin = time.monotonic()
+        delete_user(scene.store, Access(scene.store.settings).key, scene.participant.id, "test")
+        assert time.monotonic() - begin < 5
+        assert log.stat().st_size > 0
+        assert not scene.store.forget_logs()
+    assert scene.store.forget_logs()
+    assert log.stat().st_size == 0
 
 
 @SQLITE
