@@ -28,6 +28,7 @@ PARAMETERS = {
     "tokens/{number}": "token",
     "passkeys/{number}": "passkey",
     "accounts/{number}": "account",
+    "invitations/{number}": "invitation",
 }
 """The object of a parameter of a path, by the part before it: a field of `Objects`."""
 

@@ -157,6 +157,45 @@ def test_a_disabled_account_can_be_enabled(browser, people):
     assert browser.sign_in("ada").status_code == 303
 
 
+def test_disabling_an_account_ends_its_invitations(browser, invite, people):
+    headers, number = people.token("root"), people.accounts["mood-lab"]
+    paths = [invite(), invite("mood-lab", role="researcher")]
+    other = invite("other-lab", role="researcher")
+    for act in ("disable", "enable"):
+        assert browser.post(f"/v1/accounts/{number}/{act}", headers=headers).status_code == 204
+        assert [browser.get(path).status_code for path in paths] == [404, 404]
+        assert browser.post(paths[1], data=NEW).status_code == 404
+    assert browser.get(other).status_code == 200
+
+
+def test_an_invitation_of_a_disabled_account_is_refused(browser, invite, people):
+    """Also one that was made while the account was disabled."""
+    path = invite("mood-lab", role="researcher")
+    with people.store.transaction() as session:
+        session.get_one(Account, people.accounts["mood-lab"]).disabled = 1
+    assert browser.post(path, data=NEW).status_code == 404
+
+
+def test_open_invitations_are_listed_and_ended(browser, invite, people):
+    path = invite()
+    invite("other-lab", role="researcher")
+    for login in ("ada", "mood-lab"):
+        recovery = f"/v1/accounts/{people.accounts[login]}/recovery"
+        assert browser.post(recovery, headers=people.token("root")).status_code == 201
+    lab, root = people.token("mood-lab"), people.token("root")
+    rows = browser.get("/v1/invitations", headers=lab).json()
+    assert [(row["participant"], row["inviter"], row["account"]) for row in rows] == [
+        ("p-zoe", people.accounts["mood-lab"], None),
+        ("p-ada", people.accounts["root"], people.accounts["ada"]),
+    ]
+    assert len(every := browser.get("/v1/invitations", headers=root).json()) == 4
+    for row in every:
+        seen = row in rows
+        answer = browser.delete(f"/v1/invitations/{row['number']}", headers=lab)
+        assert answer.status_code == (204 if seen else 404)
+    assert browser.get(path).status_code == 404
+
+
 def test_a_researcher_lists_their_study_without_logins(browser, people):
     rows = browser.get("/v1/accounts", headers=people.token("mood-lab")).json()
     assert {row["number"] for row in rows} == {

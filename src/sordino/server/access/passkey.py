@@ -83,7 +83,11 @@ def finish_registration(
         raise _refused() from error
     same = select(Passkey.id).where(Passkey.credential_id == verified.credential_id)
     number = len(session.scalars(select(Passkey.id).where(Passkey.account_id == account.id)).all())
-    if session.scalar(same) is not None or number >= MOST or not access.once.use(values["challenge"]):
+    if (
+        session.scalar(same) is not None
+        or number >= MOST
+        or not access.once.use(values["challenge"])
+    ):
         raise _refused()
     passkey = Passkey(
         account_id=account.id,
