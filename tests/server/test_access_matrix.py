@@ -109,6 +109,7 @@ def test_open_routes_are_those_that_are_meant(server):
         "/sign-in/provider",
         "/sign-in/provider/callback",
         "/invitation/{token}",
+        "/invitation/{token}/provider",
         "/v1/receipt-key",
     }
 

@@ -188,7 +188,8 @@ def test_open_invitations_are_listed_and_ended(browser, invite, people):
         ("p-zoe", people.accounts["mood-lab"], None),
         ("p-ada", people.accounts["root"], people.accounts["ada"]),
     ]
-    assert len(every := browser.get("/v1/invitations", headers=root).json()) == 4
+    every = browser.get("/v1/invitations", headers=root).json()
+    assert len(every) == 4
     for row in every:
         seen = row in rows
         answer = browser.delete(f"/v1/invitations/{row['number']}", headers=lab)
