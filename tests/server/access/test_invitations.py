@@ -13,6 +13,7 @@ from sordino.server.access.invitation import (
 )
 from sordino.server.database.account_tables import Account, Invitation
 from sordino.server.database.tables import Participant
+from sordino.server.pages.user_pages import RECOVERY_SECONDS
 from sordino.server.registry.studies import create_participant
 from tests.server.access.conftest import PASSWORD, Browser
 
@@ -136,6 +137,17 @@ def test_recovery_removes_everything_that_opened(app, browser, people):
     log = browser.get("/v1/participants/me/log", headers=people.token("ada")).json()["entries"]
     changes = [entry["details"].get("change") for entry in log]
     assert changes[-2:] == ["recovered", "recovery"]
+
+
+def test_the_page_of_a_user_tells_of_a_recovery_link(browser, people, clock):
+    browser.sign_in("ada")
+    assert "new password" not in browser.get("/me").text
+    path = f"/v1/accounts/{people.accounts['ada']}/recovery"
+    assert browser.post(path, headers=people.token("mood-lab")).status_code == 201
+    assert "new password" in browser.get("/me").text
+    clock.time += RECOVERY_SECONDS + 1
+    browser.sign_in("ada")
+    assert "new password" not in browser.get("/me").text
 
 
 def test_a_researcher_administers_their_users_alone(browser, people):

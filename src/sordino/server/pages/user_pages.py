@@ -30,6 +30,8 @@ from sordino.server.store import Store
 router = APIRouter(prefix="/me", include_in_schema=False)
 
 CONFIRMATION: Final = "DELETE"
+RECOVERY_SECONDS: Final = 90 * 86_400
+"""For so long the first page tells of a recovery link."""
 PURPOSES: Final = {
     Purpose.STORAGE: "Store what my devices release, and show me my trend",
     Purpose.RESEARCH: "Researchers of my study see my trend",
@@ -49,6 +51,7 @@ def trend_page(
     with store.reading() as session:
         user = subject(session, principal, OWN_NAME)
         trends = user_trends(session, store, user, int(days))
+        recoveries = audit.recoveries(session, user.id, store.now() - RECOVERY_SECONDS)
     return show(
         request,
         principal,
@@ -56,6 +59,7 @@ def trend_page(
         trends=plotted(trends),
         days=int(days),
         paused=user.paused,
+        recoveries=recoveries,
         message=DONE.get(done, ""),
     )
 
