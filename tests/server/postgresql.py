@@ -57,6 +57,14 @@ class Cluster:
         """Stop; `immediate` is a crash."""
         self._run(self._control, "-D", str(self.folder / "data"), "-m", mode, "-w", "stop")
 
+    def runs(self) -> bool:
+        """Whether it accepts connections."""
+        try:
+            psycopg.connect(self.url("postgres"), connect_timeout=5).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
     def create(self, database: str, template: str = "template0") -> str:
         """The URL of a new database."""
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
@@ -68,12 +76,15 @@ class Cluster:
 
 
 @contextmanager
-def cluster(*, durable: bool = False) -> Iterator[Cluster]:
-    """A cluster that runs; a durable one keeps what it acknowledged when it is killed."""
+def cluster(*, durable: bool = False, place: Path | None = None) -> Iterator[Cluster]:
+    """A cluster that runs; a durable one keeps what it acknowledged when it is killed.
+
+    - `place`: the folder of its files, of a short path.
+    """
     memory = Path("/dev/shm")
     fast = not durable and memory.is_dir() and shutil.disk_usage(memory).free > 4 << 30
     # the path of a socket is short
-    with tempfile.TemporaryDirectory(prefix="pg", dir=memory if fast else None) as name:
+    with tempfile.TemporaryDirectory(prefix="pg", dir=memory if fast else place) as name:
         Path(name).chmod(0o755)
         folder = Path(name) / "c"
         folder.mkdir()

@@ -183,8 +183,8 @@ def _connected(distributed: Any, scheduler: Any) -> Iterator[Cluster]:
         client = distributed.Client(scheduler, timeout=SCHEDULER_SECONDS, set_as_default=False)
     except (OSError, TimeoutError) as error:
         raise ClusterError(
-            f"no scheduler answers at {name} within {SCHEDULER_SECONDS:.0f} s: start it, or correct "
-            "the address"
+            f"no scheduler answers at {name} within {SCHEDULER_SECONDS:.0f} s: start it, or "
+            "correct the address"
         ) from error
     except TypeError as error:
         raise ClusterError(
@@ -197,7 +197,7 @@ def _connected(distributed: Any, scheduler: Any) -> Iterator[Cluster]:
             client.wait_for_workers(1, timeout=SCHEDULER_SECONDS)
         except TimeoutError as error:
             raise ClusterError(
-                f"{name} has no worker, expected one within {SCHEDULER_SECONDS:.0f} s: start workers"
+                f"{name} has no worker, expected one within {SCHEDULER_SECONDS:.0f} s: start some"
             ) from error
         workers.update()
         cluster = Cluster(client, workers, node.versions() | {node.SAFE_PATH: "1"})

@@ -165,8 +165,8 @@ class _Window(Generic[Work, Outcome]):
                 raise ClusterError(SCHEDULER_LOST)
         if group.attempts >= UNIT_ATTEMPTS:
             raise ClusterError(
-                f"a group of units was lost with its worker {UNIT_ATTEMPTS} times: use workers that "
-                f"last, then {REPEAT}"
+                f"a group of units was lost with its worker {UNIT_ATTEMPTS} times: use workers "
+                f"that last, then {REPEAT}"
             )
         self.cluster.workers.add_failed(future.key)
         self._send(group)

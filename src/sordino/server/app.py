@@ -53,6 +53,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
         version=__version__,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # such a redirect would lead to the host that a request names
         lifespan=lifespan,
         generate_unique_id_function=lambda route: route.name,
     )

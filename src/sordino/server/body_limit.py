@@ -19,6 +19,11 @@ UPLOAD_BYTES: Final = 65 << 20
 UPLOADS: Final = "/bundles"
 """The end of the path of such a route."""
 
+_TWO_LENGTHS: Final = (
+    "a body with Content-Length and Transfer-Encoding, expected one of them: a proxy may read "
+    "another request than this server"
+)
+
 
 class BodyLimit:
     """ASGI middleware that answers 413 to a longer body, and 408 to a slower one."""
@@ -30,6 +35,10 @@ class BodyLimit:
         """Pass a request on, with a body that is counted while it arrives."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
+            return
+        if {b"content-length", b"transfer-encoding"} <= {name for name, _ in scope["headers"]}:
+            problem = Problem("invalid", 400, _TWO_LENGTHS, headers={"Connection": "close"})
+            await problem.response()(scope, receive, send)
             return
         upload = scope["method"] == "POST" and scope["path"].endswith(UPLOADS)
         limit = UPLOAD_BYTES if upload else self._largest
