@@ -176,7 +176,8 @@ def test_a_person_is_invited_through_the_provider(browser, provider, people, inv
     participant, path = invited
     assert f'action="{path}/provider"' in browser.get(path).text
     page = browser.post(f"{path}/provider").text
-    address = html.unescape(re.search(r'href="(http[^"]+/authorize[^"]+)"', page)[1])
+    [address] = re.findall(r'href="(http[^"]+/authorize[^"]+)"', page)
+    address = html.unescape(address)
     back = HTTP.get(address).headers["location"].removeprefix(ADDRESS)
     assert browser.get(back).status_code == 200
     with people.store.reading() as session:
