@@ -38,7 +38,7 @@ from tests.server.synthetic_bundle import WIDTH, bundle_file, digest
 
 from sordino.server.database.migration import upgrade
 from sordino.server.database.tables import BundlePolicy, Purpose, ReleaseRow
-from sordino.server.registry.bundles import register_bundle
+from sordino.server.registry.bundles import parse_bundle, register_bundle
 from sordino.server.registry.devices import create_device
 from sordino.server.registry.studies import create_participant, create_study
 from sordino.server.rights.consent import add_decision
@@ -128,7 +128,7 @@ def provision(store: Store, count: int) -> list[Device]:
     devices = []
     with store.transaction() as session:
         study = create_study(session, store, "load")
-        bundle = register_bundle(session, store, study.id, bundle_file().read_bytes())
+        bundle = register_bundle(session, store, study.id, parse_bundle(bundle_file().read_bytes()))
         policy = session.scalar(
             select(BundlePolicy.digest).where(
                 BundlePolicy.bundle_id == bundle.id, BundlePolicy.name == POLICY

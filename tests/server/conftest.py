@@ -26,7 +26,7 @@ from sordino.server.database.tables import (
     Purpose,
     StudyRow,
 )
-from sordino.server.registry.bundles import register_bundle
+from sordino.server.registry.bundles import parse_bundle, register_bundle
 from sordino.server.registry.devices import create_device
 from sordino.server.registry.studies import create_participant, create_study
 from sordino.server.settings import ServerSettings
@@ -151,7 +151,7 @@ def make_scene(store: Store, name: str, pseudonym: str = "p1") -> Scene:
     """A study of this name with one user, who consented to every policy and purpose."""
     with store.transaction() as session:
         study = create_study(session, store, name)
-        bundle = register_bundle(session, store, study.id, bundle_file().read_bytes())
+        bundle = register_bundle(session, store, study.id, parse_bundle(bundle_file().read_bytes()))
         policies = {
             row.name: row for row in session.query(BundlePolicy).filter_by(bundle_id=bundle.id)
         }

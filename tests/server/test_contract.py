@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from sordino.server.contract import text
+from tests.server.access.matrix import endpoints
 from tests.server.api_client import FILE, ApiClient
 from tests.server.conftest import Scene
 from tests.server.synthetic_bundle import bundle_file, prototypes
@@ -24,6 +25,19 @@ COMMAND = (
 
 def test_the_committed_description_is_current(app: FastAPI) -> None:
     assert text(app) == FILE.read_text(encoding="utf-8"), f"run: {COMMAND}"
+
+
+def test_every_number_of_a_request_is_bounded(app: FastAPI) -> None:
+    """A number that the database cannot hold is refused with 422."""
+    names = []
+    for item in endpoints(app):
+        found = item.dependant
+        for field in (*found.path_params, *found.query_params, *found.body_params):
+            if field.field_info.annotation is int:
+                names.append(field.name)
+                bounds = {type(bound).__name__ for bound in field.field_info.metadata}
+                assert {"Ge", "Le"} <= bounds, f"{item.name}: {field.name}"
+    assert {"after", "number", "days"} <= set(names)
 
 
 def test_every_operation_has_its_own_name(app: FastAPI) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from pydantic import BaseModel
 
-from sordino.server.errors import Problem
+from sordino.server.errors import Problem, invalid
 from tests.server.conftest import Scene
 
 
@@ -29,6 +31,16 @@ def test_an_invalid_body_is_not_repeated(app: FastAPI, client: TestClient) -> No
     assert answer.status_code == 422
     assert "number: int_parsing" in answer.json()["detail"]
     assert "secret" not in answer.text
+
+
+def test_a_further_member_is_not_repeated(client: TestClient, scene: Scene) -> None:
+    release = {"number": 1, "prototype": 0, "secret_7c2": 1}
+    content = {"format": 1, "secret_7c1": 1, "releases": [release]}
+    headers = scene.headers | {"Content-Type": "application/json", "Idempotency-Key": "a" * 32}
+    answer = client.post("/v1/releases", content=json.dumps(content), headers=headers)
+    assert (answer.status_code, "secret" in answer.text) == (422, False)
+    parts = [{"type": "extra_forbidden", "loc": ("body", "rows", 2, "secret")}]
+    assert "(body.rows.2: extra_forbidden)" in invalid(parts).detail
 
 
 def test_an_unexpected_error_is_not_repeated(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import datetime
+import hashlib
 import json
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,11 +25,12 @@ from sordino.server.database.payloads import decrypt_counts, release_place, vect
 from sordino.server.database.tables import DailyCount, Device, Participant, ReleaseRow, SigningKey
 from sordino.server.errors import Problem
 from sordino.server.ingest.batch import parse_batch
+from sordino.server.registry.devices import create_device
 from sordino.server.registry.signing_keys import register_signing_key
 from sordino.server.store import Store
 from sordino.signal.audio import read
 from sordino.signal.filterbank import filterbank
-from tests.server.conftest import Clock, Scene, make_scene, set_consent
+from tests.server.conftest import Clock, Scene, make_scene, make_user, set_consent
 from tests.server.synthetic_bundle import WIDTH, bundle_file, digest, prototypes
 
 DAY = "2026-11-28"
@@ -87,6 +90,20 @@ def test_the_vector_of_a_prototype_is_its_index(client: TestClient, scene: Scene
         row = session.scalars(select(ReleaseRow)).one()
     payload = cipher.decrypt(row.payload, release_place(row.device_id, 1))
     assert payload == (4).to_bytes(4, "little")
+
+
+def test_a_vector_that_rounds_to_a_prototype_is_refused(client: TestClient, scene: Scene) -> None:
+    """Exact numbers and the shortest ones of the same float32 are those of the prototype."""
+    row = prototypes()[4]
+    exact, shortest = row.tolist(), [float(str(number)) for number in row]
+    assert exact != shortest
+    near = [*exact[:-1], float(np.nextafter(exact[-1], 9))]
+    mixed = [*exact[:-1], shortest[-1] * (1 + 1e-12)]
+    for vector in (near, mixed):
+        answer = post(client, scene, batch([{"number": 1, "vector": vector}]))
+        assert code(answer) == (422, "not-a-prototype")
+    rows = [{"number": 1, "vector": exact}, {"number": 2, "vector": shortest}]
+    assert post(client, scene, batch(rows)).status_code == 201
 
 
 def test_a_day_is_counted_by_bin(client: TestClient, scene: Scene) -> None:
@@ -317,7 +334,9 @@ def signed(scene: Scene, content: dict[str, Any], key: str) -> dict[str, str]:
     public = private.public_key().public_bytes_raw()
     with scene.store.transaction() as session:
         row = register_signing_key(session, scene.store, scene.study.id, public)
-    message = b"sordino releases 1\n" + key.encode() + b"\n" + json.dumps(content).encode()
+    token = hashlib.sha256(scene.token.encode()).hexdigest().encode()
+    lines = (b"sordino releases 1", token, key.encode(), json.dumps(content).encode())
+    message = b"\n".join(lines)
     return {
         "Sordino-Key": row.key_id,
         "Sordino-Signature": base64.b64encode(private.sign(message)).decode(),
@@ -335,6 +354,23 @@ def test_a_continuous_batch_needs_a_signature(client: TestClient, scene: Scene) 
     assert code(post(client, scene, NOISE, other, **headers)) == (422, "signature")
     changed = batch([{"number": 1, "vector": [0.25] * WIDTH}], "noise")
     assert code(post(client, scene, changed, key, **headers)) == (422, "signature")
+    assert stored(scene.store) == 0
+    assert post(client, scene, NOISE, key, **headers).status_code == 201
+
+
+def test_a_signature_is_valid_for_one_device_alone(client: TestClient, scene: Scene) -> None:
+    """Neither another device, nor another user, nor another study with the key may send it."""
+    key = str(uuid.uuid4())
+    headers = signed(scene, NOISE, key)
+    foreign = make_scene(scene.store, "sleep")
+    _, _, user = make_user(scene.store, scene.study, scene.policies, "p2")
+    with scene.store.transaction() as session:
+        public = session.scalars(select(SigningKey.public_key)).one()
+        register_signing_key(session, scene.store, foreign.study.id, public)
+        _, device = create_device(session, scene.store, scene.participant.id, "phone")
+    for token in (device, user, foreign.token):
+        other = replace(scene, token=token)
+        assert code(post(client, other, NOISE, key, **headers)) == (422, "signature")
     assert stored(scene.store) == 0
     assert post(client, scene, NOISE, key, **headers).status_code == 201
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi.testclient import TestClient
 
+from sordino.device import Bundle
+from sordino.server.registry import routes
+from sordino.server.registry.bundles import parse_bundle
 from tests.server.conftest import Scene, make_scene, researcher
 from tests.server.synthetic_bundle import bundle_file, digest
 
@@ -63,6 +67,24 @@ def test_a_rotated_token_replaces_the_first(
     assert client.post(f"{path}/revoke", headers=operator).status_code == 204
     assert client.get("/v1/device", headers=headers).status_code == 401
     assert client.post(f"{path}/rotate", headers=operator).status_code == 409
+
+
+def test_a_bundle_is_parsed_outside_of_a_transaction(
+    client: TestClient, scene: Scene, operator: Headers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool, used = scene.store.engine.pool, []
+
+    def parse(content: bytes) -> Bundle:
+        used.append(pool.checkedout())  # type: ignore[attr-defined]
+        return parse_bundle(content)
+
+    monkeypatch.setattr(routes, "parse_bundle", parse)
+    body, path = bundle_file().read_bytes(), "/v1/studies/mood/bundles"
+    headers = {**operator, "Content-Type": "application/octet-stream"}
+    assert client.post(path, content=body, headers=headers).status_code == 409
+    assert used == [0]
+    assert client.post("/v1/studies/none/bundles", content=body, headers=headers).status_code == 404
+    assert used == [0]
 
 
 def test_a_retired_bundle_is_listed_and_unknown(client: TestClient, scene: Scene) -> None:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -147,3 +148,58 @@ def test_large_headers_and_bodies_are_refused(address: tuple[str, int]) -> None:
 def test_an_address_in_use_is_an_error(address: tuple[str, int]) -> None:
     with pytest.raises(StorageError, match="expected a free address"):
         http_server.open_listener(*address)
+
+
+def test_an_address_has_a_bounded_share(
+    address: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_server, "MOST_OF_ADDRESS", 2)
+    held = [socket.create_connection(address, timeout=START_SECONDS) for _ in range(2)]
+    request = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+    for connection in held:
+        connection.sendall(request)
+        assert connection.recv(100).startswith(b"HTTP/1.1 200")
+    with socket.create_connection(address, timeout=START_SECONDS) as third:
+        assert third.recv(100) == b""
+    for connection in held:
+        connection.close()
+    time.sleep(0.1)
+    with socket.create_connection(address, timeout=START_SECONDS) as again:
+        again.sendall(request)
+        assert again.recv(100).startswith(b"HTTP/1.1 200")
+
+
+def test_connections_of_a_proxy_are_not_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_server, "MOST_OF_ADDRESS", 1)
+    addresses = http_server.Addresses("127.0.0.1, 10.0.0.0/8")
+    for address, second in (("10.1.2.3", True), ("192.0.2.7", False), ("2001:db8::1", False)):
+        assert addresses.enter(address)
+        assert addresses.enter(address) is second
+        addresses.leave(address)
+        assert addresses.enter(address)
+
+
+def test_a_client_that_takes_nothing_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_server, "WRITE_SECONDS", 0.2)
+    ended = threading.Event()
+
+    async def flood(scope: Any, _: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            body = {"type": "http.response.body", "body": bytes(1 << 20), "more_body": True}
+            for _ in range(64):
+                await send(body)
+            ended.set()
+
+    listener, _ = http_server.open_listener("127.0.0.1", 0)
+    config = http_server.configuration(flood)
+    config.lifespan = "off"
+    server = http_server.server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    with socket.create_connection(listener.getsockname(), timeout=START_SECONDS) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert ended.wait(START_SECONDS)
+    server.should_exit = True
+    thread.join()
+    listener.close()

@@ -91,9 +91,14 @@ def add_handlers(app: FastAPI) -> None:
 
 
 def invalid(errors: list[Any]) -> Problem:
-    """422 for a request that pydantic refuses: the fault and its place, without the value."""
+    """422 for a request that pydantic refuses: the fault and its place in the contract.
+
+    Neither the value nor the name of a member that the contract does not have is repeated.
+    """
     places = [
-        ".".join(str(part) for part in error["loc"] if isinstance(part, int) or part.isidentifier())
+        ".".join(
+            str(part) for part in _place(error) if isinstance(part, int) or part.isidentifier()
+        )
         for error in errors[:3]
     ]
     faults = [
@@ -105,6 +110,12 @@ def invalid(errors: list[Any]) -> Problem:
         422,
         f"not as the contract says ({'; '.join(faults)}): see the OpenAPI description",
     )
+
+
+def _place(error: Any) -> tuple[int | str, ...]:
+    """Where a fault is; for a further member, the object that holds it."""
+    place: tuple[int | str, ...] = tuple(error["loc"])
+    return place[:-1] if error["type"] == "extra_forbidden" else place
 
 
 def _answer(request: Request, problem: Problem) -> Response:

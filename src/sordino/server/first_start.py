@@ -17,7 +17,7 @@ from sordino.errors import BundleError
 from sordino.server.access.invitation import first_operator, invite
 from sordino.server.database.tables import BundlePolicy, BundleRow, Purpose, StudyRow
 from sordino.server.errors import Problem
-from sordino.server.registry.bundles import LARGEST_BUNDLE, register_bundle
+from sordino.server.registry.bundles import LARGEST_BUNDLE, parse_bundle, register_bundle
 from sordino.server.registry.devices import create_device
 from sordino.server.registry.studies import create_participant, create_study
 from sordino.server.rights.audit import Action, record
@@ -64,17 +64,18 @@ def first_start(store: Store, bundle: Path | None = None) -> FirstStart:
 
 def _add_bundle(store: Store, path: Path) -> FirstUser | None:
     """The first user, where the first study is new."""
-    content = _content(path)
+    try:
+        file = parse_bundle(_content(path))
+    except Problem as problem:
+        raise BundleError(f"{path}: {problem.detail}") from problem
     with store.transaction() as session:
         study = session.scalar(select(StudyRow).where(StudyRow.name == FIRST_STUDY))
         new = study is None
         study = study or create_study(session, store, FIRST_STUDY)
         try:
-            bundle = register_bundle(session, store, study.id, content)
-        except Problem as problem:
-            if problem.code == "exists":
-                return None
-            raise BundleError(f"{path}: {problem.detail}") from problem
+            bundle = register_bundle(session, store, study.id, file)
+        except Problem:  # the bundle is registered already
+            return None
         details = {"bundle": bundle.digest}
         record(session, store.now(), ACTOR, Action.BUNDLE, study_id=study.id, details=details)
         return _add_user(session, store, study, bundle) if new else None

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import signal
 import socket
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -19,12 +21,21 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from sordino.errors import StorageError
+from sordino.server.access.limits import network_of
 
 MOST_CONNECTIONS: Final = 2000
 """The limit of connections at once; a further one gets status 503."""
 
+MOST_OF_ADDRESS: Final = 500
+"""The limit of connections of one address, or /64 of IPv6, that is no proxy; a further one is
+closed.
+"""
+
 HEADER_SECONDS: Final = 10.0
 """The limit of the time until the headers of a request are complete."""
+
+WRITE_SECONDS: Final = 30.0
+"""The limit of the time in which a client takes nothing of an answer."""
 
 KEEP_ALIVE_SECONDS: Final = 15
 STOP_SECONDS: Final = 10
@@ -32,13 +43,73 @@ BACKLOG: Final = 2048
 LARGEST_HEADERS: Final = 16 << 10  # bytes
 
 
+class Addresses:
+    """Connections by network of the client; those of proxies are not counted.
+
+    - `proxies`: addresses or networks, separated by commas; `*` for all.
+    """
+
+    def __init__(self, proxies: str) -> None:
+        self._all = proxies.strip() == "*"
+        self._proxies = [] if self._all else list(_networks(proxies))
+        self._counts: Counter[str] = Counter()
+
+    def enter(self, address: str) -> bool:
+        """Count a connection. False, and not counted, above the limit of its network."""
+        network = network_of(address)
+        if self._counts[network] >= MOST_OF_ADDRESS and not self._is_proxy(address):
+            return False
+        self._counts[network] += 1
+        return True
+
+    def leave(self, address: str) -> None:
+        """Forget a connection that was counted."""
+        network = network_of(address)
+        self._counts[network] -= 1
+        if self._counts[network] <= 0:
+            del self._counts[network]
+
+    def _is_proxy(self, address: str) -> bool:
+        try:
+            parsed = ipaddress.ip_address(address)
+        except ValueError:
+            return True  # a socket of this machine
+        return self._all or any(parsed in network for network in self._proxies)
+
+
+def _networks(proxies: str) -> Iterator[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    for text in proxies.split(","):
+        with contextlib.suppress(ValueError):
+            yield ipaddress.ip_network(text.strip(), strict=False)
+
+
+class _Config(uvicorn.Config):
+    """A configuration that counts connections by address."""
+
+    addresses: Addresses
+
+
 class _ImpatientProtocol(H11Protocol):
-    """HTTP that ends a connection whose headers take too long; uvicorn itself would wait."""
+    """HTTP that ends a connection whose client sends its headers, or takes an answer, too slowly;
+    uvicorn itself would wait.
+    """
 
     _deadline: asyncio.TimerHandle | None = None
+    _write_deadline: asyncio.TimerHandle | None = None
+    _address: str | None = None
+
+    @property
+    def _config(self) -> _Config:
+        assert isinstance(self.config, _Config)
+        return self.config
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        address = self.client[0] if self.client else ""
+        if not self._config.addresses.enter(address):
+            transport.abort()
+            return
+        self._address = address
         self._start()
 
     def data_received(self, data: bytes) -> None:
@@ -53,7 +124,23 @@ class _ImpatientProtocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._cancel()
+        self._end_pause()
+        if self._address is not None:
+            self._config.addresses.leave(self._address)
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._write_deadline = self.loop.call_later(WRITE_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._end_pause()
+        super().resume_writing()
+
+    def _end_pause(self) -> None:
+        if self._write_deadline is not None:
+            self._write_deadline.cancel()
+            self._write_deadline = None
 
     def _start(self) -> None:
         if self._deadline is None:
@@ -109,7 +196,7 @@ def configuration(app: ASGIApp, proxies: str = "") -> uvicorn.Config:
     - `proxies`: addresses or networks of proxies, separated by commas, whose `X-Forwarded-For` and
       `X-Forwarded-Proto` count; empty for none.
     """
-    return uvicorn.Config(
+    config = _Config(
         app,
         http=_ImpatientProtocol,
         ws="none",
@@ -124,6 +211,8 @@ def configuration(app: ASGIApp, proxies: str = "") -> uvicorn.Config:
         timeout_graceful_shutdown=STOP_SECONDS,
         h11_max_incomplete_event_size=LARGEST_HEADERS,
     )
+    config.addresses = Addresses(proxies)
+    return config
 
 
 def server(config: uvicorn.Config) -> uvicorn.Server:

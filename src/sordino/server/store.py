@@ -9,8 +9,9 @@ from fastapi import Request
 from sqlalchemy.orm import Session
 
 from sordino.server.database.engine import connect
-from sordino.server.database.keys import KeyStore
+from sordino.server.database.keys import KeyStore, forget_log
 from sordino.server.database.partitions import Partitions
+from sordino.server.rights.download import Downloads
 from sordino.server.settings import ServerSettings
 
 
@@ -22,11 +23,18 @@ class Store:
         self.engine = connect(settings.database_url)
         self.keys = KeyStore(settings.keys_url)
         self.partitions = Partitions(self.engine)
+        self.downloads = Downloads(settings.folder)
 
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
         self.keys.close()
+
+    def forget_logs(self) -> bool:
+        """Empty the logs of writes of SQLite, which may hold deleted rows. False where a reader
+        prevents it.
+        """
+        return all([forget_log(self.engine), self.keys.forget_log()])
 
     def now(self) -> int:
         """UTC, in seconds since 1970."""

@@ -165,6 +165,14 @@ def test_a_hostile_number_is_refused() -> None:
             wire.last_number(wire.BATCH_TYPE, text)
 
 
+def test_a_refusal_of_some_sentences_is_shown_whole() -> None:
+    detail = "a sentence of the server that says what to do next. " * 5
+    body = json.dumps({"type": "urn:sordino:invalid", "detail": detail}).encode()
+    refusal = wire.problem(wire.PROBLEM_TYPE, body)
+    assert refusal is not None
+    assert refusal.detail == detail
+
+
 KINDS: Final = (wire.BATCH_TYPE, wire.PROBLEM_TYPE, "text/html")
 
 

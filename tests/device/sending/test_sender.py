@@ -93,7 +93,8 @@ def test_a_continuous_family_is_signed(receiver: Receiver, tmp_path: Path) -> No
     assert device.send().stored == 1
     request = receiver.requests[-1]
     raw = ed25519.read_public(tmp_path / "key.pub.pem")
-    message = wire.signed_message(request.headers["Idempotency-Key"], request.body)
+    own = SenderToken(TOKEN).sha256
+    message = wire.signed_message(own, request.headers["Idempotency-Key"], request.body)
     signature = base64.b64decode(request.headers["Sordino-Signature"])
     assert request.headers["Sordino-Key"] == hashlib.sha256(raw).hexdigest()
     assert ed25519.verifies(raw, signature, message)

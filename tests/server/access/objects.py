@@ -25,7 +25,7 @@ from sordino.server.database.tables import (
     SigningKey,
     StudyRow,
 )
-from sordino.server.registry.bundles import register_bundle
+from sordino.server.registry.bundles import parse_bundle, register_bundle
 from sordino.server.registry.studies import create_participant, create_study
 from sordino.server.store import Store
 from tests.server.synthetic_bundle import bundle_file
@@ -81,9 +81,10 @@ def make_objects(app: FastAPI) -> Objects:
     for name in ("requests", "strangers", "failures", "attempts", "logins", "codes"):
         setattr(access, name, TokenBuckets(1e9, 1e9, lambda: 0.0))
     objects = Objects(store)
+    file = parse_bundle(bundle_file().read_bytes())
     with store.transaction() as session:
         studies = {name: create_study(session, store, name) for name in ("mood", "other")}
-        bundle = register_bundle(session, store, studies["mood"].id, bundle_file().read_bytes())
+        bundle = register_bundle(session, store, studies["mood"].id, file)
         objects.bundle = bundle.digest
         rows = select(BundlePolicy.digest).where(BundlePolicy.bundle_id == bundle.id)
         objects.policy = session.scalars(rows).first() or ""

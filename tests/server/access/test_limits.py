@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import hmac
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from argon2 import PasswordHasher
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sordino.errors import StorageError
 from sordino.server.access.limits import TokenBuckets, network_of
+from sordino.server.access.password import Passwords
 from sordino.server.access.principal import Principal, Scope
 from sordino.server.access.sealed import Once, seal, unseal
 from sordino.server.access.server_key import SERVER_KEY_FILE, ServerKey, load_server_key
 from sordino.server.access.token import DEVICE_PREFIX, is_token, new_token, token_digest
+from sordino.server.errors import Problem
 
 KEY = ServerKey(bytes(32))
 
@@ -138,3 +144,30 @@ def test_digests_are_compared_in_constant_time(scene, client, monkeypatch):
     monkeypatch.setattr(hmac, "compare_digest", watch)
     client.get("/v1/account", headers=scene.headers)
     assert token_digest(scene.token) in compared
+
+
+class StuckHasher(PasswordHasher):
+    """A hash that takes until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__(1, 8, 1)
+        self.go = threading.Event()
+
+    def hash(self, password, *, salt=None):
+        self.go.wait(60)
+        return super().hash(password, salt=salt)
+
+
+def test_few_threads_wait_for_a_hash():
+    hasher = StuckHasher()
+    passwords = Passwords(hasher)
+    with ThreadPoolExecutor(6) as threads:
+        hashes = [threads.submit(passwords.hash, "password") for _ in range(6)]
+        while threads._work_queue.qsize() or passwords._slot._places._value:
+            time.sleep(0.001)
+        with pytest.raises(Problem) as refusal:
+            passwords.hash("password")
+        hasher.go.set()
+        assert all(each.result() for each in hashes)
+    assert (refusal.value.status, refusal.value.headers["Retry-After"]) == (503, "2")
+    assert passwords.hash("password")

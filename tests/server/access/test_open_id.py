@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import html
 import re
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,6 +20,7 @@ from sordino.server.access.context import CALLBACK, Access
 from sordino.server.access.invitation import invite
 from sordino.server.access.open_id import OpenId
 from sordino.server.database.account_tables import Account
+from sordino.server.errors import Problem
 from sordino.server.registry.studies import create_participant
 from sordino.server.settings import OpenIdProvider
 from tests.server.access.conftest import ADDRESS, Browser
@@ -216,3 +220,31 @@ def test_an_issuer_needs_tls(issuer):
 
 def test_the_client_secret_is_not_printed():
     assert SECRET not in repr(OpenIdProvider("https://x", CLIENT, SECRET))
+
+
+def test_a_provider_that_fails_is_asked_once_in_a_while():
+    """No thread waits while another one asks, and a failure is kept for some seconds."""
+    asked, answers = [], threading.Event()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url)
+        answers.wait(60)
+        return httpx.Response(500)
+
+    settings = OpenIdProvider("https://provider.example", CLIENT, SECRET)
+    http = httpx.Client(transport=httpx.MockTransport(answer), verify=False)
+    client = OpenId(settings, ADDRESS + CALLBACK, http)
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(client.begin, 0.0)
+        while not asked:
+            time.sleep(0.001)
+        with pytest.raises(Problem):
+            client.begin(1.0)
+        answers.set()
+        assert isinstance(first.exception(), Problem)
+    with pytest.raises(Problem):
+        client.begin(9.0)
+    assert len(asked) == 1
+    with pytest.raises(Problem):
+        client.begin(11.0)
+    assert len(asked) == 2

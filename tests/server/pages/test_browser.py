@@ -27,7 +27,7 @@ QUIET = (
     "--disable-component-update",
     "--disable-default-apps",
     "--disable-sync",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
 )
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -162,6 +162,10 @@ def test_a_user_sees_a_trend_pauses_exports_and_deletes(
     page.get_by_role("button", name="Delete everything").click()
     page.get_by_role("heading", name="Everything is deleted").wait_for()
     assert '"key": "destroyed"' in page.locator("pre").inner_text()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download the receipt").click()
+    download.value.save_as(tmp_path / "receipt.json")
+    assert json.loads((tmp_path / "receipt.json").read_text())["key"] == "destroyed"
     page.goto("/me")
     assert "/sign-in" in page.url
 
@@ -270,6 +274,19 @@ def test_the_keyboard_reaches_the_content_and_the_table(open_page: Open) -> None
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     assert page.locator(":focus").get_attribute("role") == "region"
+
+
+def test_no_passkey_is_offered_at_an_address_in_numbers(chromium: Browser, site: Site) -> None:
+    for host, is_number in (("127.0.0.1", True), ("localhost", False)):
+        context = chromium.new_context(base_url=site.address.replace("localhost", host))
+        page = context.new_page()
+        page.goto("/sign-in")
+        passkey = page.get_by_role("button", name="Sign in with a passkey")
+        assert passkey.is_hidden() == is_number
+        sign_in(page, "moss")
+        page.goto("/account")
+        assert page.get_by_text("Passkeys need a host name").is_visible() == is_number
+        context.close()
 
 
 def test_a_passkey_is_added_and_opens_the_account(open_page: Open) -> None:

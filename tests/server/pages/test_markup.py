@@ -68,6 +68,17 @@ def test_markup_in_every_name_stays_text(site: Site, login: str) -> None:
     assert found >= 1
 
 
+def test_a_page_promises_what_the_server_does(site: Site) -> None:
+    user, researcher = browser(site, "moss"), browser(site, "lab")
+    words = {
+        "/me/delete": "counted you are withdrawn for good",
+        "/me/data": "They do not see the name of your account.",
+    }
+    for path, promise in words.items():
+        assert promise in " ".join(user.get(path).text.split())
+    assert "fewer than 3 users" in researcher.get("/study/rates").text
+
+
 def test_a_researcher_sees_no_other_study(site: Site) -> None:
     client = browser(site, "lab")
     assert all("foreign-study" not in client.get(path).text for path in PAGES["lab"])

@@ -9,10 +9,12 @@ import pytest
 from sordino.server.database.tables import BatchRow, Purpose, ReleaseRow
 from sordino.server.errors import Problem
 from sordino.server.pages import server_state
-from sordino.server.pages.stored import limits_of_user, stored_of
+from sordino.server.pages.stored import bundle_labels, limits_of_user, stored_of
+from sordino.server.registry.bundles import parse_bundle, register_bundle
 from sordino.server.registry.studies import create_participant
 from sordino.server.store import Store
 from tests.server.conftest import Scene, make_scene, set_consent
+from tests.server.synthetic_bundle import bundle_file
 
 DAY = datetime.date(2026, 11, 28)
 
@@ -55,6 +57,21 @@ def test_counts_are_those_of_the_user_alone(scene: Scene, store: Store) -> None:
     assert [row.releases for row in stored.devices] == [5]
     assert [(row.policy, row.releases) for row in stored.bundles] == [("drawn", 5)]
     assert len(stored.consents) == len(Purpose) * len(scene.policies)
+
+
+def test_bundles_of_one_name_and_policy_differ_by_digest(scene: Scene, store: Store) -> None:
+    store_releases(scene, 1)
+    newer = bundle_file(1)
+    with store.transaction() as session:
+        bundle = register_bundle(session, store, scene.study.id, parse_bundle(newer.read_bytes()))
+        labels = bundle_labels(session, scene.study.id)
+        limits = limits_of_user(session, scene.participant.id)
+        (row,) = stored_of(session, scene.participant.id, store.now()).bundles
+    date = "28 November 2026"
+    digests = (scene.bundle.digest, bundle.digest)
+    expected = {f"synthetic ({digest[:8]}, {date})" for digest in digests}
+    assert set(labels.values()) == expected
+    assert row.bundle == limits[0].bundle == labels[scene.policies["drawn"].id]
 
 
 def test_the_newest_version_of_a_consent_counts(scene: Scene, store: Store) -> None:

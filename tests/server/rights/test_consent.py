@@ -96,6 +96,25 @@ def test_researcher_records_paper_alone(client: TestClient, scene: Scene) -> Non
 
 
 @SQLITE
+def test_paper_never_overrides_the_user(client: TestClient, scene: Scene) -> None:
+    """A researcher may still record a withdrawal, and what the user never decided here."""
+    me, researcher = own(scene), sign_in(scene.store, "researcher", scene.study.id)
+    paths = [f"/v1/participants/{name}/consents" for name in ("me", scene.participant.pseudonym)]
+    paper = decision(scene, True, on_paper=True)
+    assert client.put(paths[1], json=paper, headers=researcher).status_code == 200
+    assert client.put(paths[0], json=decision(scene, False), headers=me).status_code == 200
+    for body in (paper, decision(scene, False, on_paper=True), paper):
+        answer = client.put(paths[1], json=body, headers=researcher)
+        assert answer.status_code == (409 if body["given"] else 200)
+    assert "ask the user" in answer.json()["detail"]
+    other = decision(scene, True, "research", on_paper=True)
+    assert client.put(paths[1], json=other, headers=researcher).status_code == 200
+    assert sendable(client, scene)["drawn"] is False
+    assert client.put(paths[0], json=decision(scene, True), headers=me).status_code == 200
+    assert sendable(client, scene)["drawn"] is True
+
+
+@SQLITE
 def test_user_cannot_say_on_paper(client: TestClient, scene: Scene) -> None:
     body = decision(scene, True, on_paper=True)
     answer = client.put("/v1/participants/me/consents", json=body, headers=own(scene))

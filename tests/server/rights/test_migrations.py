@@ -1,4 +1,4 @@
-"""Three versions of the database, up and down, with data."""
+"""The versions of the database, up and down, with data."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ from sordino.server.registry.studies import create_participant
 from sordino.server.trends.counts import daily_counts, date_of, day_number
 from sordino.server.trends.drift import drift, explained
 from sordino.server.trends.group_share import group_share
+from sordino.server.trends.rates import NO_RATES, policies_without_trend
 from sordino.server.trends.user import Step, user_trend
 from tests.server.conftest import Scene
 from tests.server.rights.conftest import DAY, sign_in
@@ -150,7 +151,9 @@ def test_wrong_cards_give_no_estimate(scene: Scene, rates: dict[str, Any] | None
     set_rates(scene, rates)
     add_days(scene, scene.participant.id, {0: 0.5, 1: 0.5}, scene.policies["drawn"].id)
     result = trend(scene, 10)
-    assert result.cannot_tell == "the bundle has no pass rates"
+    assert result.cannot_tell == NO_RATES
+    with scene.store.reading() as session:
+        assert policies_without_trend(session, scene.bundle.digest) == ["drawn", "label", "noise"]
     assert [(period.releases, period.share) for period in result.periods] == [(60, None)] * 2
 
 

@@ -84,11 +84,11 @@ def restore(
     from sordino.server.rights.backup import restore_database
 
     outcome = restore_database(settings, path)
-    print(f"{path}: restored, {outcome.users_deleted} users deleted again")
+    print(f"{path}: restored; users deleted again: {outcome.users_deleted}")
     if outcome.users_without_key:
         print(
-            f"{outcome.users_without_key} users have no key: restore the keys of the same time, or "
-            "delete the users"
+            f"users without a key: {outcome.users_without_key}; restore the keys of the same time, "
+            "or delete the users"
         )
 
 
@@ -121,7 +121,7 @@ def upkeep(
         write_json(json, {"expired": result.expired, "statistics": result.statistics})
     if json != "-":
         expired = result.expired.get("release", 0)
-        print(f"{expired} releases deleted, {result.statistics} statistics computed")
+        print(f"releases deleted: {expired}, statistics computed: {result.statistics}")
 
 
 @app.command("verify")

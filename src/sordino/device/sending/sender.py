@@ -227,7 +227,10 @@ class Sender:
             raise _LaterError(f"the server cannot be reached ({error})") from error
 
     def _signature(self, batch: QueuedBatch) -> dict[str, str]:
-        """The headers that sign a batch of a continuous family; none for any other."""
+        """The headers that sign a batch of a continuous family; none for any other.
+
+        They are made for each attempt and never stored: a new token needs a new signature.
+        """
         if not batch.signed:
             return {}
         if self._key is None:
@@ -235,7 +238,8 @@ class Sender:
         # imported here: most devices sign nothing
         from sordino.device.trust import ed25519
 
-        public, signature = ed25519.sign(self._key, wire.signed_message(batch.key, batch.body))
+        message = wire.signed_message(self._token.sha256, batch.key, batch.body)
+        public, signature = ed25519.sign(self._key, message)
         return {
             "Sordino-Key": hashlib.sha256(public).hexdigest(),
             "Sordino-Signature": base64.b64encode(signature).decode(),

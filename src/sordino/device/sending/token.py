@@ -6,6 +6,7 @@ read, and never a part of an error, a log or a representation.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from pathlib import Path
@@ -42,6 +43,11 @@ class SenderToken:
     def header(self) -> str:
         """The value of the header `Authorization`."""
         return f"Bearer {self._text}"
+
+    @property
+    def sha256(self) -> bytes:
+        """SHA-256 of the token, 32 bytes: the part of a signature that names the device."""
+        return hashlib.sha256(self._text.encode("ascii")).digest()
 
 
 def read(path: str | Path) -> SenderToken:

@@ -44,6 +44,9 @@ LARGEST_BODY: Final = 4 << 20
 LARGEST_ANSWER: Final = 1 << 16
 """The limit of an answer in bytes."""
 
+LONGEST_DETAIL: Final = 500
+"""Characters of a refusal that are shown."""
+
 LARGEST_STATED_NUMBER: Final = 1 << 52
 """The limit of a number that a server states. Beyond twice of it integers are not exact in every
 programming language.
@@ -108,9 +111,17 @@ def batch_body(start: bytes, releases: Sequence[bytes]) -> bytes:
     return start + b", ".join(releases) + b"]}"
 
 
-def signed_message(idempotency_key: str, body: bytes) -> bytes:
-    """The bytes that a device or gateway signs for a batch of a continuous family."""
-    return SIGNED_PREFIX + idempotency_key.encode("ascii") + b"\n" + body
+def signed_message(token_sha256: bytes, idempotency_key: str, body: bytes) -> bytes:
+    """The bytes that a device or gateway signs for a batch of a continuous family.
+
+    - `token_sha256`: SHA-256 of the token that the batch is sent with, 32 bytes. A token belongs to
+      one device, so a signature is valid for no other device, user or study.
+
+    >>> signed_message(bytes(32), "k", b"{}").splitlines()[1:]
+    [b'0000000000000000000000000000000000000000000000000000000000000000', b'k', b'{}']
+    """
+    lines = (token_sha256.hex().encode("ascii"), idempotency_key.encode("ascii"), body)
+    return SIGNED_PREFIX + b"\n".join(lines)
 
 
 def confirms(kind: str, body: bytes, count: int, last: int) -> bool:
@@ -147,7 +158,7 @@ def problem(kind: str, body: bytes) -> Refusal | None:
     if match is None:
         return None
     detail = content.get("detail")
-    text = printable(shorten(detail)) if isinstance(detail, str) else ""
+    text = printable(shorten(detail, LONGEST_DETAIL)) if isinstance(detail, str) else ""
     return Refusal(match[1], text, max(0, _number(content)))
 
 

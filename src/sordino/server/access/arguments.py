@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from fastapi import Depends, Path
+from fastapi import Depends, Path, Query
 
 from sordino.server.access.context import Access, access_of
 from sordino.server.access.principal import ACCOUNTS, Principal, Scope, require
@@ -22,3 +22,4 @@ OperatePrincipal = Annotated[Principal, Depends(require(Scope.OPERATE))]
 Staff = Annotated[Principal, Depends(require(Scope.RESEARCH, Scope.OPERATE))]
 UserOrResearcher = Annotated[Principal, Depends(require(Scope.OWN, Scope.RESEARCH))]
 RowNumber = Annotated[int, Path(ge=1, le=LARGEST_ROW)]
+AfterRow = Annotated[int, Query(ge=0, le=LARGEST_ROW)]

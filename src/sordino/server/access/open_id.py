@@ -8,6 +8,7 @@ An account belongs to a subject, never to an e-mail address, which a provider ma
 from __future__ import annotations
 
 import hmac
+import math
 import threading
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -33,6 +34,10 @@ LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _TIMEOUT_SECONDS: Final = 10.0
 _LARGEST: Final = 1 << 20  # bytes of an answer
 _CACHE_SECONDS: Final = 3600
+_FAILURE_SECONDS: Final = 10
+"""Seconds from one question for the metadata to the next: meanwhile no thread waits for them."""
+_MOST_REQUESTS: Final = 8
+"""The limit of requests to the provider at once, each of which holds a thread."""
 
 
 class OpenId:
@@ -50,6 +55,8 @@ class OpenId:
         self._provider, self._callback = provider, callback
         self._http = http or httpx.Client(timeout=_TIMEOUT_SECONDS, follow_redirects=False)
         self._metadata: tuple[float, dict[str, Any]] | None = None
+        self._asked = -math.inf
+        self._requests = threading.BoundedSemaphore(_MOST_REQUESTS)
         self._lock = threading.Lock()
 
     @property
@@ -125,12 +132,20 @@ class OpenId:
     def _configuration(self, now: float) -> dict[str, Any]:
         """The metadata of the provider, of the pinned issuer."""
         with self._lock:
-            if self._metadata is None or self._metadata[0] <= now:
-                found = self._json("GET", get_well_known_url(self._provider.issuer, external=True))
-                if found.get("issuer") != self._provider.issuer:
-                    raise refused("metadata of another issuer")
-                self._metadata = (now + _CACHE_SECONDS, found)
-            return self._metadata[1]
+            known = self._metadata
+            if known is not None and now < known[0]:
+                return known[1]
+            if self._asked <= now < self._asked + _FAILURE_SECONDS:
+                if known is not None:
+                    return known[1]
+                raise refused("no metadata")
+            self._asked = now
+        found = self._json("GET", get_well_known_url(self._provider.issuer, external=True))
+        if found.get("issuer") != self._provider.issuer:
+            raise refused("metadata of another issuer")
+        with self._lock:
+            self._metadata = (now + _CACHE_SECONDS, found)
+        return found
 
     def _checked(self, address: Any) -> str:
         """An address that has the scheme of the issuer, HTTPS outside tests."""
@@ -141,6 +156,14 @@ class OpenId:
 
     def _json(self, method: str, address: Any, **arguments: Any) -> dict[str, Any]:
         """A JSON object of the provider."""
+        if not self._requests.acquire(blocking=False):
+            raise refused("no answer to earlier requests")
+        try:
+            return self._answer(method, address, **arguments)
+        finally:
+            self._requests.release()
+
+    def _answer(self, method: str, address: Any, **arguments: Any) -> dict[str, Any]:
         content = bytearray()
         try:
             with self._http.stream(method, self._checked(address), **arguments) as answer:

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from sordino.server.errors import Problem, unavailable
+from sordino.server.errors import RETRY_SECONDS, Problem
 
 SHORTEST_PASSWORD: Final = 12  # characters of a password
 LONGEST_PASSWORD: Final = 1000
@@ -19,7 +19,9 @@ FEWEST_CHARACTERS: Final = 5  # different ones
 _LOGIN: Final = re.compile(r"[\w.@+-]{3,64}")
 _HASHES_AT_ONCE: Final = 2
 """A hash needs 64 MiB: more at once would let strangers fill the memory."""
-_HASH_WAIT_SECONDS: Final = 10.0
+_MOST_WAITERS: Final = 4
+"""Each waits in a thread of the server for less than a second; a further one is refused."""
+_HASH_WAIT_SECONDS: Final = 3.0
 
 
 class PasswordCheck(NamedTuple):
@@ -36,7 +38,7 @@ class Passwords:
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
         self._hasher = hasher or PasswordHasher()
-        self._slots = threading.BoundedSemaphore(_HASHES_AT_ONCE)
+        self._slot = _Slot()
 
     @cached_property
     def _unknown(self) -> str:
@@ -45,12 +47,12 @@ class Passwords:
 
     def hash(self, password: str) -> str:
         """The hash to store."""
-        with _Slot(self._slots):
+        with self._slot:
             return self._hasher.hash(_normal(password))
 
     def check(self, stored: str | None, password: str) -> PasswordCheck:
         """Compare a password with a stored hash, `None` for an account that has none."""
-        with _Slot(self._slots):
+        with self._slot:
             try:
                 self._hasher.verify(stored or self._unknown, _normal(password))
             except (VerificationError, InvalidHashError):
@@ -62,17 +64,31 @@ class Passwords:
 
 
 class _Slot:
-    """One of the hashes at once."""
+    """One of the hashes at once. Raises the problem 503 `unavailable` where too many wait."""
 
-    def __init__(self, slots: threading.BoundedSemaphore) -> None:
-        self._slots = slots
+    def __init__(self) -> None:
+        self._places = threading.BoundedSemaphore(_HASHES_AT_ONCE + _MOST_WAITERS)
+        self._slots = threading.BoundedSemaphore(_HASHES_AT_ONCE)
 
     def __enter__(self) -> None:
+        if not self._places.acquire(blocking=False):
+            raise _busy()
         if not self._slots.acquire(timeout=_HASH_WAIT_SECONDS):
-            raise unavailable()
+            self._places.release()
+            raise _busy()
 
     def __exit__(self, *_: object) -> None:
         self._slots.release()
+        self._places.release()
+
+
+def _busy() -> Problem:
+    return Problem(
+        "unavailable",
+        503,
+        "more passwords at once than the server compares, expected fewer: repeat the request later",
+        headers={"Retry-After": str(RETRY_SECONDS)},
+    )
 
 
 def normal_login(text: str) -> str | None:

@@ -8,6 +8,9 @@ from sqlalchemy import Engine, create_engine, event
 
 BUSY_SECONDS: Final = 10.0
 POOL: Final = 20  # connections to PostgreSQL
+SQLITE_POOL: Final = 40  # one for each thread of the server
+POOL_SECONDS: Final = 2.0
+"""The wait for a connection to SQLite; then the answer is 503."""
 
 
 def connect(url: str) -> Engine:
@@ -18,7 +21,13 @@ def connect(url: str) -> Engine:
         # After a restart of PostgreSQL one request fails with 503, and all connections are renewed:
         # cheaper than to ask before every request whether the connection is alive.
         return create_engine(url, pool_size=POOL, max_overflow=0, pool_timeout=BUSY_SECONDS)
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+    engine = create_engine(
+        url,
+        connect_args={"timeout": BUSY_SECONDS},
+        pool_size=SQLITE_POOL,
+        max_overflow=0,
+        pool_timeout=POOL_SECONDS,
+    )
 
     @event.listens_for(engine, "connect")
     def _settings(connection: Any, _record: Any) -> None:

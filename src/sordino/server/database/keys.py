@@ -17,12 +17,13 @@ from sqlalchemy import BigInteger, Engine, Integer, LargeBinary, delete, insert,
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from sordino.errors import StorageError
-from sordino.server.database.engine import connect
+from sordino.server.database.engine import BUSY_SECONDS, connect
 
 USER_KEY_BYTES: Final = 32
 NONCE_BYTES: Final = 12
 
 _PART: Final = 500  # participants of one query
+_LOG_SECONDS: Final = 0.5
 
 
 class _Base(DeclarativeBase):
@@ -129,8 +130,8 @@ class KeyStore:
         return ciphers
 
     def destroy(self, participant_id: int, time: int) -> None:
-        """Delete a key for good, at a time in seconds since 1970. SQLite overwrites it, in its log
-        of writes too. A second call changes nothing.
+        """Delete a key for good, at a time in seconds since 1970. SQLite overwrites it, and
+        empties its log of writes, here or in `forget_log`. A second call changes nothing.
         """
         with self._engine.begin() as connection:
             connection.execute(delete(UserKey).where(UserKey.participant_id == participant_id))
@@ -139,7 +140,11 @@ class KeyStore:
                 connection.execute(
                     insert(DestroyedKey).values(participant_id=participant_id, time=time)
                 )
-        forget_log(self._engine)
+        self.forget_log()
+
+    def forget_log(self) -> bool:
+        """Empty the log of writes. False where a reader prevents it."""
+        return forget_log(self._engine)
 
     def destroyed(self) -> frozenset[int]:
         """The participants that were deleted."""
@@ -152,13 +157,19 @@ class KeyStore:
             return frozenset(connection.scalars(select(UserKey.participant_id)))
 
 
-def forget_log(engine: Engine) -> None:
+def forget_log(engine: Engine) -> bool:
     """Move the log of writes of SQLite into the database and empty it, so that it holds no deleted
-    row; where another connection reads it, the next call does.
+    row. False where another connection reads the log for longer than `_LOG_SECONDS`: a later call
+    empties it.
     """
-    if engine.dialect.name == "sqlite":
-        connection = engine.raw_connection()  # without a transaction, which the command refuses
-        try:
-            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        finally:
-            connection.close()
+    if engine.dialect.name != "sqlite":
+        return True
+    connection = engine.raw_connection()  # without a transaction, which the command refuses
+    cursor = connection.cursor()
+    try:
+        cursor.execute(f"PRAGMA busy_timeout={int(1000 * _LOG_SECONDS)}")
+        busy, _, _ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        cursor.execute(f"PRAGMA busy_timeout={int(1000 * BUSY_SECONDS)}")
+        connection.close()
+    return not busy

@@ -75,8 +75,6 @@ class GroupStatistic(Base):
     """None if it is withheld."""
     withheld: Mapped[str] = mapped_column(String(32), default="")
     """Why it is withheld; empty if it is not."""
-    deleted_users: Mapped[int] = mapped_column(default=0)
-    """Users that it counted and that were deleted since it was computed."""
 
 
 class GroupMember(Base):

@@ -5,8 +5,8 @@ Three rules stand against differencing:
 
 - A cohort needs `smallest_group` users (10 or more) with enough releases, and each counts once.
 - The whole study is shown only if the users outside of the cohorts shown are none or that many.
-- A deletion withdraws the statistics that counted the user. They are computed again after
-  `smallest_group` deletions, so that the difference is again about a group.
+- A deletion withdraws the statistics that counted the user for good. No statistic of that week is
+  computed again: beside one that was shown before, it would show the share of the user.
 
 Where a study has a privacy budget, sums carry noise (`private_sums`), and the ledger ends them.
 Otherwise shares are rounded to `DECIMALS`, so that a sum does not reveal its fractions.
@@ -15,7 +15,7 @@ Otherwise shares are rounded to `DECIMALS`, so that a sum does not reveal its fr
 from __future__ import annotations
 
 import datetime
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -63,9 +63,7 @@ class _Contribution:
 
 
 def compute_statistics(store: Store, study_id: int) -> int:
-    """Compute the statistics of all closed weeks that are not stored, and again those that enough
-    deletions permit. It returns their number.
-    """
+    """Compute the statistics of all closed weeks that are not stored. It returns their number."""
     with store.reading() as session:
         due = _due(session, study_id, closed_weeks(store.now()))
     number = 0
@@ -78,7 +76,7 @@ def compute_statistics(store: Store, study_id: int) -> int:
 def _due(
     session: Session, study_id: int, weeks: Sequence[datetime.date]
 ) -> set[tuple[str, datetime.date]]:
-    """Policies and weeks with releases and no statistic, or with one that was withdrawn."""
+    """Policies and weeks with releases and no statistic; a withdrawn one is a statistic."""
     days = session.execute(
         select(BundlePolicy.digest, DailyCount.day)
         .join(BundlePolicy, BundlePolicy.id == DailyCount.bundle_policy_id)
@@ -90,14 +88,8 @@ def _due(
         )
         .distinct()
     )
-    rows = statistics_of(session, study_id)
-    stored = {(row.policy, row.week) for row in rows}
-    again = {
-        (row.policy, row.week)
-        for row in rows
-        if row.withheld == DELETED and row.deleted_users >= SMALLEST_GROUP
-    }
-    return {(policy, day - DAY * day.weekday()) for policy, day in days} - stored | again
+    stored = {(row.policy, row.week) for row in statistics_of(session, study_id)}
+    return {(policy, day - DAY * day.weekday()) for policy, day in days} - stored
 
 
 def closed_weeks(now: int) -> list[datetime.date]:
@@ -109,7 +101,7 @@ def closed_weeks(now: int) -> list[datetime.date]:
 
 
 def withdraw(session: Session, participant_id: int) -> int:
-    """Withdraw the statistics that counted a user, before the user is deleted."""
+    """Withdraw the statistics that counted a user for good, before the user is deleted."""
     counted = session.scalars(
         select(GroupMember.statistic_id).where(GroupMember.participant_id == participant_id)
     ).all()
@@ -117,7 +109,7 @@ def withdraw(session: Session, participant_id: int) -> int:
         session.execute(
             update(GroupStatistic)
             .where(GroupStatistic.id.in_(counted))
-            .values(table=None, withheld=DELETED, deleted_users=GroupStatistic.deleted_users + 1)
+            .values(table=None, withheld=DELETED)
         )
     return len(counted)
 
@@ -129,16 +121,16 @@ def _compute_week(
         select(StudyRow).where(StudyRow.id == study_id).with_for_update(key_share=True)
     ).one()
     smallest = max(study.smallest_group, SMALLEST_GROUP)
-    stored = session.scalars(
-        select(GroupStatistic).where(
+    stored = session.scalar(
+        select(GroupStatistic.id)
+        .where(
             GroupStatistic.study_id == study_id,
             GroupStatistic.policy == policy,
             GroupStatistic.week == week,
         )
-    ).all()
-    if stored:
-        return _compute_again(session, store, study, stored, smallest)
-    users = _contributions(session, store, study_id, policy, week)
+        .limit(1)
+    )
+    users = [] if stored else _contributions(session, store, study_id, policy, week)
     if not users:
         return 0
     budget = session.get(PrivacyBudget, study_id)
@@ -159,17 +151,10 @@ def _compute_week(
 
 
 def _contributions(
-    session: Session,
-    store: Store,
-    study_id: int,
-    policy: str,
-    week: datetime.date,
-    only: Collection[int] | None = None,
+    session: Session, store: Store, study_id: int, policy: str, week: datetime.date
 ) -> list[_Contribution]:
     """The users of a week who consented."""
     consenting = users_consenting(session, study_id, Purpose.GROUP, policy)
-    if only is not None:
-        consenting &= frozenset(only)
     rows = [row.id for row in policy_rows(session, study_id, policy)]
     sunday = week + WEEK - DAY
     counts = daily_counts(session, store, consenting, rows, week, sunday)
@@ -218,7 +203,6 @@ def _exact(
             time=now,
             table=None if withheld else exact_table(group),
             withheld=withheld,
-            deleted_users=0,
         )
         session.add(row)
         session.flush()
@@ -244,42 +228,6 @@ def _count_members(session: Session, row: GroupStatistic, group: Sequence[_Contr
         GroupMember(statistic_id=row.id, participant_id=user.participant_id) for user in group
     )
     session.flush()
-
-
-def _compute_again(
-    session: Session,
-    store: Store,
-    study: StudyRow,
-    stored: Sequence[GroupStatistic],
-    smallest: int,
-) -> int:
-    """Compute again the statistics that `smallest` deletions withdrew, of the users left."""
-    number = 0
-    for row in stored:
-        if row.withheld != DELETED or row.deleted_users < smallest:
-            continue
-        members = set(_members(session, [row]))
-        users = _contributions(session, store, study.id, row.policy, row.week, members)
-        shown = [other for other in stored if not other.whole and not other.withheld]
-        outside = members - set(_members(session, shown)) if row.whole and shown else set()
-        if {user.participant_id for user in users} != members or len(users) < smallest:
-            row.withheld = FEW  # or a consent was withdrawn: the difference would be about few
-        elif 0 < len(outside) < smallest:
-            row.withheld = COMPLEMENT
-        else:
-            row.table, row.withheld, row.deleted_users = exact_table(users), "", 0
-            row.time = store.now()
-            number += 1
-    session.flush()
-    return number
-
-
-def _members(session: Session, rows: Sequence[GroupStatistic]) -> Sequence[int]:
-    return session.scalars(
-        select(GroupMember.participant_id).where(
-            GroupMember.statistic_id.in_([row.id for row in rows])
-        )
-    ).all()
 
 
 def _private(
@@ -323,7 +271,6 @@ def _private(
             time=now,
             table=table,
             withheld=withheld,
-            deleted_users=0,
         )
         session.add(row)
         rows.append(row)

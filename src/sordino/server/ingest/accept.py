@@ -149,7 +149,7 @@ class _Storing:
             self.connection, self.device.study_id, message.bundle, message.policy
         )
         self.check_consent(row.paused, policy)
-        payloads = self.payloads(request, message, policy)
+        payloads = self.payloads(request, message, policy, row.token_sha256)
         if message.releases[0].number <= row.last_number:
             raise Problem(
                 "number",
@@ -188,11 +188,11 @@ class _Storing:
             )
 
     def payloads(
-        self, request: Request, message: ReleaseBatch, policy: IngestPolicy
+        self, request: Request, message: ReleaseBatch, policy: IngestPolicy, token_sha256: bytes
     ) -> list[tuple[bytes, int]]:
-        """The payload and the bin of each release."""
+        """The payload and the bin of each release; a signature must be one for this device."""
         if policy.prototypes is None or request.signature is not None:
-            signed = signed_message(request.key, request.body)
+            signed = signed_message(token_sha256, request.key, request.body)
             check_signature(self.connection, self.device.study_id, request.signature, signed)
         if policy.bins is None:
             return [(pack_vector(policy.vector(release)), 0) for release in message.releases]

@@ -38,7 +38,10 @@ class PrototypeRelease(WireModel):
 
 
 class VectorRelease(WireModel):
-    """A release of any policy; of a drawn or label policy it must be a prototype, bit for bit."""
+    """A release of any policy; of a drawn or label policy it must be a prototype, bit for bit.
+
+    Each number is the float32 exactly, or the shortest decimal of it; a near number is refused.
+    """
 
     number: Number
     vector: Annotated[list[FiniteFloat], Field(min_length=1, max_length=WIDEST_RELEASE)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
@@ -46,6 +47,23 @@ class IngestPolicy:
         rows = [] if self.prototypes is None else [row.tobytes() for row in self.prototypes]
         return {row: index for index, row in reversed(list(enumerate(rows)))}
 
+    @cached_property
+    def _shortest(self) -> dict[int, NDArray[np.float64]]:
+        """The prototypes that were compared as the shortest numbers of the same float32."""
+        return {}
+
+    def _is_written(self, values: Sequence[float], index: int) -> bool:
+        """Whether numbers are those of a prototype: exact, or the shortest of the same float32."""
+        assert self.prototypes is not None
+        row = self.prototypes[index]
+        if np.array_equal(values, row):
+            return True
+        shortest = self._shortest.get(index)
+        if shortest is None:
+            shortest = np.array([float(str(number)) for number in row])
+            self._shortest[index] = shortest
+        return np.array_equal(values, shortest)
+
     def index(self, release: PrototypeRelease | VectorRelease) -> int:
         """The index of the released prototype. Raises `Problem` 422 `not-a-prototype`."""
         count = 0 if self.prototypes is None else len(self.prototypes)
@@ -53,6 +71,8 @@ class IngestPolicy:
             index = release.prototype if release.prototype < count else None
         else:
             index = self._index_of_row.get(self.vector(release).tobytes())
+            if index is not None and not self._is_written(release.vector, index):
+                index = None  # other numbers, which float32 would round to the prototype
         if index is None:
             raise Problem(
                 "not-a-prototype",

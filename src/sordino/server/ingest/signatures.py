@@ -45,7 +45,7 @@ def check_signature(
     except (binascii.Error, ValueError):
         raw = b""
     if len(raw) != SIGNATURE_BYTES or not verifies(public, raw, message):
-        raise _refusal("a signature that does not match the batch")
+        raise _refusal("a signature that does not match the batch and the token of the device")
 
 
 def _refusal(came: str) -> Problem:

@@ -38,7 +38,13 @@ _RELEASE: Final[Table] = _TABLES[ReleaseRow.__tablename__]
 _COMMON: Final = ("device_id", "participant_id", "bundle_policy_id", "format", "day")
 
 LOCKED: Final = (
-    select(Device.last_number, Device.revoked, Participant.paused, StudyRow.retention_days)
+    select(
+        Device.last_number,
+        Device.revoked,
+        Device.token_sha256,
+        Participant.paused,
+        StudyRow.retention_days,
+    )
     .join(Participant, Participant.id == Device.participant_id)
     .join(StudyRow, StudyRow.id == Participant.study_id)
     .where(

@@ -14,8 +14,6 @@ from sordino.server.pages.views import ShownPeriod, ShownTrend
 
 _DAY: Final = datetime.timedelta(1)
 SHARE_LEVELS: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
-LONGEST_GAP: Final = 3
-"""Periods without releases after which line and band end."""
 MOST_POINTS: Final = 70
 """Periods above which points would hide one another, and only line and band are drawn."""
 
@@ -117,11 +115,11 @@ def _is_known(period: ShownPeriod) -> bool:
 
 
 def _with_gaps(periods: Sequence[ShownPeriod]) -> Iterator[ShownPeriod]:
-    """The periods, and one without an estimate in each long time between two."""
+    """The periods, and one without an estimate in each time between two."""
     for before, after in itertools.pairwise(periods):
         yield before
         gap = ShownPeriod(before.last + _DAY, after.first - _DAY, 0)
-        if (gap.last - gap.first).days + 1 > LONGEST_GAP * ((before.last - before.first).days + 1):
+        if gap.first <= gap.last:
             yield gap
     yield periods[-1]
 

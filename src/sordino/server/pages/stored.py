@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, func, select, true
@@ -21,6 +22,7 @@ from sordino.server.database.tables import (
 )
 from sordino.server.errors import absent
 from sordino.server.pages.limits import limits_of
+from sordino.server.pages.rendering import day
 from sordino.server.pages.views import BundleLine, ConsentRow, DeviceRow, PolicyLimits, StoredData
 
 
@@ -65,8 +67,25 @@ def limits_of_user(session: Session, participant_id: int) -> list[PolicyLimits]:
     """The limits of every policy under which a release of a user is stored."""
     policies = _policies(session, _counts(session, participant_id))
     return [
-        limits_of(bundle.card, policy.name, policy.required) for policy, bundle in policies.values()
+        replace(limits_of(bundle.card, policy.name, policy.required), bundle=bundle_label(bundle))
+        for policy, bundle in policies.values()
     ]
+
+
+def bundle_label(bundle: BundleRow) -> str:
+    """A bundle by its name, the first 8 digits of its digest, and the day of its registration."""
+    created = datetime.datetime.fromtimestamp(bundle.created, datetime.UTC).date()
+    return f"{bundle.name or 'without a name'} ({bundle.digest[:8]}, {day(created)})"
+
+
+def bundle_labels(session: Session, study_id: int) -> dict[int, str]:
+    """The label of the bundle of each policy of a study, by `BundlePolicy.id`."""
+    rows = session.execute(
+        select(BundlePolicy.id, BundleRow)
+        .join(BundleRow, BundleRow.id == BundlePolicy.bundle_id)
+        .where(BundleRow.study_id == study_id)
+    )
+    return {number: bundle_label(bundle) for number, bundle in rows}
 
 
 def consents_of(session: Session, study_id: int, participant_id: int) -> list[ConsentRow]:
@@ -169,9 +188,8 @@ def _bundles(
 ) -> list[BundleLine]:
     return [
         BundleLine(
-            name=bundle.name,
+            bundle=bundle_label(bundle),
             policy=policy.name,
-            digest=bundle.digest,
             releases=sum(row.releases for row in rows),
             first=min(row.first for row in rows),
             last=max(row.last for row in rows),

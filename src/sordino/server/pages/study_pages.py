@@ -18,6 +18,7 @@ from sordino.server.errors import Problem, absent
 from sordino.server.groups.routes import read_statistics
 from sordino.server.groups.statistics import WEEK
 from sordino.server.pages.shown import show
+from sordino.server.pages.stored import bundle_labels
 from sordino.server.pages.trend_views import plotted, policies_with_decisions, user_trends
 from sordino.server.pages.views import CohortRow, GroupRow
 from sordino.server.registry.messages import DeviceRequest, ParticipantRequest
@@ -45,7 +46,7 @@ WITHHELD: Final = {
     "few-users": "withheld: too few users",
     "complement": "withheld: too few users outside of the cohorts shown",
     "budget": "withheld: the privacy budget is spent",
-    "deletion": "withdrawn: a user was deleted",
+    "deletion": "withdrawn for good: a user was deleted",
 }
 
 
@@ -102,7 +103,9 @@ def participant_page(
 def rates_page(request: Request, principal: ResearchPrincipal, store: StoreOf) -> HTMLResponse:
     """Pass rates against the cards of the bundles."""
     table = _table(principal, store)
-    return show(request, principal, "rates.html", days=DAYS, rows=table.drifts)
+    with store.reading() as session:
+        bundles = bundle_labels(session, principal.study_id or -1)
+    return show(request, principal, "rates.html", days=DAYS, rows=table.drifts, bundles=bundles)
 
 
 @router.get("/groups")

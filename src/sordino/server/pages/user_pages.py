@@ -7,12 +7,11 @@ from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
-from sqlalchemy.orm import Session
 
 from sordino.server.access.arguments import AccessOf, RowNumber, StoreOf, UserPrincipal
 from sordino.server.access.principal import Principal, fresh
 from sordino.server.access.session import SESSION_COOKIE, clear_cookie
-from sordino.server.database.tables import Participant, Purpose, StudyRow
+from sordino.server.database.tables import Purpose, StudyRow
 from sordino.server.errors import absent
 from sordino.server.pages.limits import sentence
 from sordino.server.pages.rendering import page
@@ -20,10 +19,9 @@ from sordino.server.pages.shown import DONE, show
 from sordino.server.pages.stored import limits_of_user, stored_of
 from sordino.server.pages.trend_views import plotted, user_trends
 from sordino.server.registry.routes import revoke_device
-from sordino.server.rights import audit
 from sordino.server.rights.consent import add_decision, set_paused
 from sordino.server.rights.deletion import delete_user
-from sordino.server.rights.routes import export_response
+from sordino.server.rights.routes import export
 from sordino.server.rights.subject import OWN_NAME, actor, subject
 from sordino.server.store import Store
 
@@ -133,10 +131,7 @@ def send_export(
     principal: UserPrincipal, store: StoreOf, format: Annotated[Literal["json", "parquet"], Form()]
 ) -> StreamingResponse:
     """Everything that is stored, as a download."""
-    with store.transaction() as session:
-        user = subject(session, principal, OWN_NAME)
-        _record_export(session, store, principal, user, format)
-    return export_response(store, user.id, format)
+    return export(OWN_NAME, principal, store, format)
 
 
 @router.get("/delete")
@@ -184,20 +179,6 @@ def _set_paused(principal: Principal, store: Store, *, paused: bool) -> Redirect
         user = subject(session, principal, OWN_NAME)
         set_paused(session, user, paused=paused, time=store.now(), actor=actor(principal))
     return _back("" if paused else "resume")  # a page says all the time that it is paused
-
-
-def _record_export(
-    session: Session, store: Store, principal: Principal, user: Participant, form: str
-) -> None:
-    audit.record(
-        session,
-        store.now(),
-        actor(principal),
-        audit.Action.EXPORT,
-        study_id=user.study_id,
-        participant_id=user.id,
-        details={"format": form},
-    )
 
 
 def _back(done: str) -> RedirectResponse:

@@ -54,9 +54,9 @@ class DeviceRow:
 class BundleLine:
     """A bundle and policy under which releases are stored."""
 
-    name: str
+    bundle: str
+    """Its name, digest and date (`bundle_label`)."""
     policy: str
-    digest: str
     releases: int
     first: datetime.date | None
     last: datetime.date | None
@@ -109,6 +109,8 @@ class PolicyLimits:
     policy: str
     required: str
     limits: Sequence[Limit] = field(default_factory=tuple)
+    bundle: str = ""
+    """Its name, digest and date (`bundle_label`)."""
 
 
 @dataclass(frozen=True)

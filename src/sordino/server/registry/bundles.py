@@ -26,12 +26,8 @@ LARGEST_BUNDLE: Final = LARGEST_BYTES
 _LONGEST_NAME: Final = 100
 
 
-def register_bundle(session: Session, store: Store, study_id: int, content: bytes) -> BundleRow:
-    """Register the `.sordino` file of a bundle in a study.
-
-    Raises `Problem` 422 `bundle` for a file that is no bundle, and 409 `exists` for a second time.
-    """
-    file = _parse(content)
+def register_bundle(session: Session, store: Store, study_id: int, file: Bundle) -> BundleRow:
+    """Register a bundle in a study. Raises `Problem` 409 `exists` for a second time."""
     name = str(file.card.get("name", ""))[:_LONGEST_NAME]
     bundle = BundleRow(
         study_id=study_id,
@@ -46,8 +42,10 @@ def register_bundle(session: Session, store: Store, study_id: int, content: byte
     return bundle
 
 
-def _parse(content: bytes) -> Bundle:
-    """The content of a bundle; nothing of it is executed."""
+def parse_bundle(content: bytes) -> Bundle:
+    """The `.sordino` file of a bundle, parsed outside of a transaction as it takes long; nothing of
+    it is executed. Raises `Problem` 422 `bundle` for a file that is no bundle.
+    """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"upload{SUFFIX}"
         path.write_bytes(content)

@@ -23,7 +23,7 @@ from sordino.server.database.tables import (
 )
 from sordino.server.errors import Problem, absent
 from sordino.server.registry import messages
-from sordino.server.registry.bundles import register_bundle
+from sordino.server.registry.bundles import parse_bundle, register_bundle
 from sordino.server.registry.devices import create_device, rotate_token
 from sordino.server.registry.signing_keys import register_signing_key
 from sordino.server.registry.studies import (
@@ -99,9 +99,12 @@ def post_bundle(
     principal: Staff, store: StoreOf, study: NamePath, body: Annotated[bytes, Depends(file_body)]
 ) -> messages.BundleInfo:
     """Register the `.sordino` file of a bundle: releases of its policies are accepted."""
+    with store.reading() as session:
+        _study(session, principal, study)  # before the costly parser
+    file = parse_bundle(body)
     with store.transaction() as session:
         tenant = _study(session, principal, study)
-        bundle = register_bundle(session, store, tenant.id, body)
+        bundle = register_bundle(session, store, tenant.id, file)
         _record(session, store, principal, Action.BUNDLE, tenant.id, bundle=bundle.digest)
         return _bundle_info(session, bundle)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from sqlalchemy import Connection, func, select, tuple_
 from sqlalchemy.orm import Session
 
+from sordino.server.access.principal import Scope
+from sordino.server.database.rights_tables import AuditEvent
 from sordino.server.database.tables import (
     BundlePolicy,
     BundleRow,
@@ -83,7 +86,8 @@ def add_decision(
 
     - `on_paper`: a researcher records the decision that a user signed.
 
-    Raises `Problem` 404 for a policy of no bundle of the study.
+    Raises `Problem` 404 for a policy of no bundle of the study, and 409 `consent` for a consent on
+    paper after the user decided here: a paper that was signed before would override a withdrawal.
     """
     _lock(session, participant.id)
     known = session.scalar(
@@ -95,6 +99,13 @@ def add_decision(
     if known is None:
         raise Problem(
             "absent", 404, "a policy of no bundle of the study: ask for the policies of the device"
+        )
+    if on_paper and given and _decided_here(session, participant.id, purpose, policy_digest):
+        raise Problem(
+            "consent",
+            409,
+            "a consent on paper after the user decided about this purpose and policy here, "
+            "expected a decision of the user: ask the user to agree on their own page or device",
         )
     version = session.scalar(
         select(func.max(Consent.version)).where(
@@ -149,6 +160,21 @@ def set_paused(
         study_id=participant.study_id,
         participant_id=participant.id,
     )
+
+
+def _decided_here(
+    session: Session, participant_id: int, purpose: Purpose, policy_digest: str
+) -> bool:
+    """Whether the log has a decision of the user about a purpose and a policy."""
+    events = session.scalars(
+        select(AuditEvent.details).where(
+            AuditEvent.participant_id == participant_id,
+            AuditEvent.action == str(audit.Action.CONSENT),
+            AuditEvent.actor.startswith(f"{Scope.OWN} ", autoescape=True),
+        )
+    )
+    about = (str(purpose), policy_digest)
+    return any((row["purpose"], row["policy"]) == about for row in map(json.loads, events))
 
 
 def _lock(session: Session, participant_id: int) -> None:

@@ -131,7 +131,7 @@ def reconcile(store: Store, key: ServerKey) -> Reconciliation:
     )
     if outcome.users_without_key:
         _LOG.error(
-            "%d users have no key, expected one each: restore the store of keys of the same time",
+            "users without a key: %d, expected none: restore the store of keys of the same time",
             outcome.users_without_key,
         )
     return outcome

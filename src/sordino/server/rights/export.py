@@ -1,8 +1,9 @@
 """Everything that is stored about a user, as one JSON document or as Parquet files in a ZIP.
 
-Both are streamed: memory holds a thousand rows. Times are seconds since 1970, UTC. A release of a
-policy with prototypes has the index of the row of `prototypes` in the bundle; `reference.json` has
-the digest of the bundle and the name of the policy for each `bundle_policy_id`.
+Both are written in parts: memory holds a thousand rows. Times are seconds since 1970, UTC. A
+release of a policy with prototypes has the index of the row of `prototypes` in the bundle;
+`reference.json` has the digest of the bundle and the name of the policy for each
+`bundle_policy_id`.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def _json_parts(store: Store, cipher: Cipher, participant_id: int) -> Generator[
         yield b"}}\n"
 
 
-def parquet_export(store: Store, participant_id: int) -> Iterator[bytes]:
+def parquet_export(store: Store, participant_id: int) -> Generator[bytes]:
     """The parts of a ZIP with `reference.json` and one Parquet file for each table.
 
     Raises `StorageError` for a user without a key, before the first part.
@@ -61,7 +62,7 @@ def parquet_export(store: Store, participant_id: int) -> Iterator[bytes]:
     return _parquet_parts(store, store.keys.cipher(participant_id), participant_id)
 
 
-def _parquet_parts(store: Store, cipher: Cipher, participant_id: int) -> Iterator[bytes]:
+def _parquet_parts(store: Store, cipher: Cipher, participant_id: int) -> Generator[bytes]:
     parts = _PartsFile()
     with _snapshot(store) as session, zipfile.ZipFile(parts, "w") as archive:
         rows = PersonalRows(session, cipher, participant_id)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Generator
+from contextlib import ExitStack
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends
@@ -18,6 +20,7 @@ from sordino.server.errors import Problem, absent
 from sordino.server.rights import audit, receipt
 from sordino.server.rights.consent import add_decision, consents_of, set_paused
 from sordino.server.rights.deletion import delete_user
+from sordino.server.rights.download import Download
 from sordino.server.rights.export import JSON_TYPE, ZIP_TYPE, json_export, parquet_export
 from sordino.server.rights.models import (
     ConsentDecision,
@@ -34,6 +37,13 @@ from sordino.server.store import Store
 router = APIRouter(prefix="/v1", tags=["rights"])
 
 MOST_ENTRIES: Final = 1000
+
+Export = Callable[[Store, int], Generator[bytes]]
+
+_FORMATS: Final[dict[str, tuple[Export, str, str]]] = {
+    "json": (json_export, JSON_TYPE, "json"),
+    "parquet": (parquet_export, ZIP_TYPE, "zip"),
+}
 
 
 @router.get("/participants/{name}/consents")
@@ -111,28 +121,31 @@ def export(
     store: StoreOf,
     format: Literal["json", "parquet"] = "json",
 ) -> StreamingResponse:
-    """Everything that is stored about a user."""
-    with store.transaction() as session:
+    """Everything that is stored about a user, one export at once: 429 `rate` for a second one."""
+    with store.reading() as session:
         user = subject(session, principal, name)
-        audit.record(
-            session,
-            store.now(),
-            actor(principal),
-            audit.Action.EXPORT,
-            study_id=user.study_id,
-            participant_id=user.id,
-            details={"format": format},
-        )
-    return export_response(store, user.id, format)
+    with ExitStack() as held:
+        held.enter_context(store.downloads.place(user.id))
+        with store.transaction() as session:
+            audit.record(
+                session,
+                store.now(),
+                actor(principal),
+                audit.Action.EXPORT,
+                study_id=user.study_id,
+                participant_id=user.id,
+                details={"format": format},
+            )
+        write, kind, suffix = _FORMATS[format]
+        file = held.enter_context(store.downloads.file(_parts(write, store, user.id)))
+        name = f"sordino-export.{suffix}"
+        return Download(file, held.pop_all(), media_type=kind, name=name)
 
 
-def export_response(store: Store, participant_id: int, form: str) -> StreamingResponse:
-    """The download of an export, `json` or `parquet`."""
-    write, kind, suffix = (
-        (json_export, JSON_TYPE, "json") if form == "json" else (parquet_export, ZIP_TYPE, "zip")
-    )
+def _parts(write: Export, store: Store, participant_id: int) -> Generator[bytes]:
+    """The parts of an export. Raises the problem 503 `keys` for a user without a key."""
     try:
-        parts = write(store, participant_id)
+        return write(store, participant_id)
     except StorageError:
         raise Problem(
             "keys",
@@ -140,14 +153,6 @@ def export_response(store: Store, participant_id: int, form: str) -> StreamingRe
             "the key of the user is missing here, expected it in the store of keys: the operator "
             "restores it",
         ) from None
-    return StreamingResponse(
-        parts,
-        media_type=kind,
-        headers={
-            "Content-Disposition": f'attachment; filename="sordino-export.{suffix}"',
-            "Cache-Control": "no-store",
-        },
-    )
 
 
 @router.delete("/participants/{name}")

@@ -55,7 +55,7 @@ def drift(
     """The comparison of the pass shares of users, one each, with the rates of a card."""
     row = (policy.digest, policy.name, policy.id, cohort, len(shares))
     if len(shares) < FEWEST_USERS:
-        return Drift(*row, note=f"{len(shares)} users, {FEWEST_USERS} are needed")
+        return Drift(*row, note=f"fewer than {FEWEST_USERS} users")
     observed = float(np.mean(shares))
     if rates is None:
         return Drift(*row, observed, note=NO_RATES)

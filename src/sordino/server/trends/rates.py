@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sordino.errors import SordinoError
 from sordino.metrics.prevalence import Rates
-from sordino.server.database.tables import BundlePolicy
+from sordino.server.database.tables import BundlePolicy, BundleRow
 from sordino.server.trends.counts import policy_rows
 
-NO_RATES: Final = "the bundle has no pass rates"
+NO_RATES: Final = (
+    "the card of the bundle states no pass rates; fit a drawn release on more speakers, and "
+    "register that bundle"
+)
 """Why there is no estimate from releases of an older bundle."""
 
 
@@ -28,6 +32,22 @@ def rates_of(policies: Sequence[BundlePolicy]) -> Mapping[int, Rates]:
         except SordinoError:
             continue
     return rates
+
+
+def policies_without_trend(session: Session, bundle: str) -> list[str]:
+    """The names of the policies of a bundle that can give no trend.
+
+    They have no bins, or the card states no pass rates of them. `bundle`: its digest.
+    """
+    policies = session.scalars(
+        select(BundlePolicy)
+        .join(BundleRow, BundleRow.id == BundlePolicy.bundle_id)
+        .where(BundleRow.digest == bundle)
+        .order_by(BundlePolicy.id)
+    ).all()
+    rates = rates_of(policies)
+    names = (row.name for row in policies if row.bins is None or row.id not in rates)
+    return list(dict.fromkeys(names))
 
 
 def newest_rates(session: Session, study_id: int, policy: str) -> Rates | None:

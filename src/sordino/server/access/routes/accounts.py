@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
-from sordino.server.access.arguments import AccessOf, Person, RowNumber, Staff, StoreOf
+from sordino.server.access.arguments import AccessOf, AfterRow, Person, RowNumber, Staff, StoreOf
 from sordino.server.access.invitation import (
     INVITATION_SECONDS,
     end_access,
@@ -200,7 +200,7 @@ def delete_invitation(principal: Staff, store: StoreOf, number: RowNumber) -> Re
 
 
 @router.get("/accounts")
-def list_accounts(principal: Staff, store: StoreOf, after: int = 0) -> list[AccountInfo]:
+def list_accounts(principal: Staff, store: StoreOf, after: AfterRow = 0) -> list[AccountInfo]:
     """Accounts, the oldest first, at most 1,000 after a number. A researcher sees their study."""
     rows = (
         select(Account, Participant.pseudonym)

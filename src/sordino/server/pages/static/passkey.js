@@ -53,7 +53,12 @@ async function run(button) {
   }
 }
 
-if (window.PublicKeyCredential) {
+// Browsers make no passkey for an address in numbers, such as 127.0.0.1.
+const isNumber = /^[\d.]+$|^\[/.test(window.location.hostname);
+const note = document.getElementById("passkey-address");
+if (note) note.hidden = !isNumber;
+
+if (window.PublicKeyCredential && !isNumber) {
   for (const button of document.querySelectorAll("[data-passkey]")) {
     button.hidden = false;
     button.addEventListener("click", () => run(button));
