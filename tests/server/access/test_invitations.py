@@ -38,7 +38,7 @@ def invite(browser, people):
 
 def test_an_invited_user_has_an_account(browser, invite):
     path = invite()
-    assert "invitation to mood" in browser.get(path).text
+    assert "invitation to the study mood" in browser.get(path).text
     assert browser.post(path, data=NEW).status_code == 303
     assert "zoe" in browser.get("/account").text
 

@@ -19,6 +19,7 @@ from sordino.server.pages.shown import DONE, show
 from sordino.server.pages.stored import limits_of_user, stored_of
 from sordino.server.pages.trend_views import plotted, user_trends
 from sordino.server.registry.routes import revoke_device
+from sordino.server.rights import audit
 from sordino.server.rights.consent import add_decision, set_paused
 from sordino.server.rights.deletion import delete_user
 from sordino.server.rights.routes import export
