@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 
-from sordino.server.access.principal import SCOPES, Scope, own_page, public
+from sordino.server.access.principal import SCOPES, Scope, own_page, public, user_session
 from tests.server.access.objects import Objects
 
 OPEN = {"/openapi.json"}
@@ -28,6 +28,7 @@ PARAMETERS = {
     "tokens/{number}": "token",
     "passkeys/{number}": "passkey",
     "accounts/{number}": "account",
+    "invitations/{number}": "invitation",
 }
 """The object of a parameter of a path, by the part before it: a field of `Objects`."""
 
@@ -80,10 +81,9 @@ class Endpoint:
     def open(self) -> bool:
         return public in self.calls and not self.scopes
 
-    @property
-    def needs_session(self) -> bool:
-        """Whether tokens are refused, also of the right scope."""
-        return own_page in self.calls
+    def needs_session(self, scope: Scope | None = None) -> bool:
+        """Whether tokens of a scope, or of every scope, are refused where the scope is right."""
+        return own_page in self.calls or (scope is Scope.OWN and user_session in self.calls)
 
     @property
     def names_user(self) -> bool:
@@ -108,9 +108,9 @@ class Endpoint:
         bodies = json_bodies(objects, name)
         if self.name in bodies:
             return {"json": bodies[self.name]}
-        if self.reads_body and not self.needs_session and "{" in self.path:
+        if self.reads_body and not self.needs_session() and "{" in self.path:
             pytest.fail(f"{self.name}: add a body to json_bodies of tests/server/access")
-        if self.needs_session:
+        if self.needs_session():
             return {"data": {}}
         return {"content": b"x", "headers": {"Content-Type": "application/octet-stream"}}
 

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sordino.server.access.context import Access
-from sordino.server.access.invitation import add_api_token
+from sordino.server.access.invitation import add_api_token, find_invitation, invite
 from sordino.server.access.limits import TokenBuckets
 from sordino.server.access.principal import Scope
 from sordino.server.access.session import IDLE_SECONDS, SESSION_SECONDS
@@ -47,6 +47,7 @@ class Objects:
     token: int = 0
     passkey: int = 0
     account: int = 0
+    invitation: int = 0
     tokens: dict[str, str] = field(default_factory=dict)
     """Valid tokens: of the device `watch`, and of accounts by login."""
     bad_tokens: dict[str, str] = field(default_factory=dict)
@@ -107,6 +108,8 @@ def make_objects(app: FastAPI) -> Objects:
             if login == "ada":
                 maker.consent(person)
         maker.bad_credentials()
+        invitation = invite(session, store.now(), "researcher", studies["mood"].id)
+        objects.invitation = find_invitation(session, store.now(), invitation).id
     return objects
 
 

@@ -13,6 +13,7 @@ from sordino.server.access.invitation import (
 )
 from sordino.server.database.account_tables import Account, Invitation
 from sordino.server.database.tables import Participant
+from sordino.server.pages.user_pages import RECOVERY_SECONDS
 from sordino.server.registry.studies import create_participant
 from tests.server.access.conftest import PASSWORD, Browser
 
@@ -138,6 +139,17 @@ def test_recovery_removes_everything_that_opened(app, browser, people):
     assert changes[-2:] == ["recovered", "recovery"]
 
 
+def test_the_page_of_a_user_tells_of_a_recovery_link(browser, people, clock):
+    browser.sign_in("ada")
+    assert "new password" not in browser.get("/me").text
+    path = f"/v1/accounts/{people.accounts['ada']}/recovery"
+    assert browser.post(path, headers=people.token("mood-lab")).status_code == 201
+    assert "new password" in browser.get("/me").text
+    clock.time += RECOVERY_SECONDS + 1
+    browser.sign_in("ada")
+    assert "new password" not in browser.get("/me").text
+
+
 def test_a_researcher_administers_their_users_alone(browser, people):
     headers = people.token("mood-lab")
     for act in ("recovery", "disable", "enable"):
@@ -155,6 +167,46 @@ def test_a_disabled_account_can_be_enabled(browser, people):
     assert browser.sign_in("ada").status_code == 401
     assert browser.post(f"{path}/enable", headers=headers).status_code == 204
     assert browser.sign_in("ada").status_code == 303
+
+
+def test_disabling_an_account_ends_its_invitations(browser, invite, people):
+    headers, number = people.token("root"), people.accounts["mood-lab"]
+    paths = [invite(), invite("mood-lab", role="researcher")]
+    other = invite("other-lab", role="researcher")
+    for act in ("disable", "enable"):
+        assert browser.post(f"/v1/accounts/{number}/{act}", headers=headers).status_code == 204
+        assert [browser.get(path).status_code for path in paths] == [404, 404]
+        assert browser.post(paths[1], data=NEW).status_code == 404
+    assert browser.get(other).status_code == 200
+
+
+def test_an_invitation_of_a_disabled_account_is_refused(browser, invite, people):
+    """Also one that was made while the account was disabled."""
+    path = invite("mood-lab", role="researcher")
+    with people.store.transaction() as session:
+        session.get_one(Account, people.accounts["mood-lab"]).disabled = 1
+    assert browser.post(path, data=NEW).status_code == 404
+
+
+def test_open_invitations_are_listed_and_ended(browser, invite, people):
+    path = invite()
+    invite("other-lab", role="researcher")
+    for login in ("ada", "mood-lab"):
+        recovery = f"/v1/accounts/{people.accounts[login]}/recovery"
+        assert browser.post(recovery, headers=people.token("root")).status_code == 201
+    lab, root = people.token("mood-lab"), people.token("root")
+    rows = browser.get("/v1/invitations", headers=lab).json()
+    assert [(row["participant"], row["inviter"], row["account"]) for row in rows] == [
+        ("p-zoe", people.accounts["mood-lab"], None),
+        ("p-ada", people.accounts["root"], people.accounts["ada"]),
+    ]
+    every = browser.get("/v1/invitations", headers=root).json()
+    assert len(every) == 4
+    for row in every:
+        seen = row in rows
+        answer = browser.delete(f"/v1/invitations/{row['number']}", headers=lab)
+        assert answer.status_code == (204 if seen else 404)
+    assert browser.get(path).status_code == 404
 
 
 def test_a_researcher_lists_their_study_without_logins(browser, people):

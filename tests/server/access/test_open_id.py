@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -163,20 +165,45 @@ def test_other_addresses_are_refused(browser, provider):
         assert browser.get(go(browser)).status_code == 403, (name, address)
 
 
-def test_a_person_is_invited_through_the_provider(browser, provider, people):
-    provider.subject = "subject-new"
+@pytest.fixture
+def invited(people):
+    """The number of an invited participant, and the path of the invitation."""
     with people.store.transaction() as session:
         study = session.get_one(Account, people.accounts["mood-lab"]).study_id
         person = create_participant(session, people.store, study, "p-zoe")
         token = invite(session, people.store.now(), "user", study, person.id)
-    back = go(browser, f"/sign-in/provider?invitation={token}")
+    return person.id, f"/invitation/{token}"
+
+
+def test_a_person_is_invited_through_the_provider(browser, provider, people, invited):
+    provider.subject = "subject-new"
+    participant, path = invited
+    assert f'action="{path}/provider"' in browser.get(path).text
+    page = browser.post(f"{path}/provider").text
+    [address] = re.findall(r'href="(http[^"]+/authorize[^"]+)"', page)
+    address = html.unescape(address)
+    back = HTTP.get(address).headers["location"].removeprefix(ADDRESS)
     assert browser.get(back).status_code == 200
     with people.store.reading() as session:
         rows = select(Account).where(Account.open_id_subject == "subject-new")
         account = session.scalar(rows)
     assert account is not None
-    assert account.participant_id == person.id
+    assert account.participant_id == participant
     assert browser.get(go(browser)).status_code == 200
+
+
+def test_another_site_binds_no_subject_to_an_invitation(browser, provider, people, invited):
+    provider.subject = "subject-victim"
+    path = invited[1]
+    foreign = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
+    answer = browser.post(f"{path}/provider", headers=foreign)
+    assert (answer.status_code, problem(answer)) == (403, "csrf")
+    assert browser.get(f"{path}/provider", headers=foreign).status_code == 405
+    link = f"/sign-in/provider?invitation={path.rsplit('/', 1)[1]}"
+    assert browser.get(go(browser, link), headers=foreign).status_code == 403
+    with people.store.reading() as session:
+        rows = select(Account.id).where(Account.open_id_subject == "subject-victim")
+        assert session.scalar(rows) is None
 
 
 def test_without_a_provider_there_is_none(browser, people):

@@ -61,6 +61,20 @@ def test_an_answer_is_accepted_once(app, browser, authenticator):
     assert thief.post("/sign-in/passkey", json=credential).status_code == 403
 
 
+def test_another_spelling_of_a_challenge_is_refused(app, browser, authenticator):
+    """Standard base64, with `+` and `/`, of the same bytes."""
+    authenticator.count = -1
+    options, sealed = browser.post("/sign-in/passkey/options").json(), ""
+    while not {"-", "_"} & set(sealed):
+        options = browser.post("/sign-in/passkey/options").json()
+        sealed = browser.cookies["sordino_challenge"]
+    credential = authenticator.get(options)
+    assert browser.post("/sign-in/passkey", json=credential).status_code == 200
+    thief = Browser(app)
+    thief.cookies.set("sordino_challenge", sealed.replace("-", "+").replace("_", "/"))
+    assert thief.post("/sign-in/passkey", json=credential).status_code == 403
+
+
 def test_an_answer_to_another_browser_is_refused(app, browser, authenticator):
     credential = authenticator.get(Browser(app).post("/sign-in/passkey/options").json())
     assert browser.post("/sign-in/passkey", json=credential).status_code == 403

@@ -29,7 +29,9 @@ SIGN_IN: dict[str, dict[str, Any]] = {
         "role": "user",
         "login": MARKUP,
         "error": MARKUP,
+        "provider": MARKUP,
     },
+    "to_provider.html": {"address": MARKUP, "provider": MARKUP},
 }
 
 

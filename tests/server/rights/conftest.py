@@ -10,8 +10,10 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from sordino.server.access.csrf import csrf_token
+from sordino.server.access.session import SESSION_SECONDS
 from sordino.server.access.token import ACCOUNT_PREFIX, new_token, token_digest
-from sordino.server.database.account_tables import Account, ApiToken
+from sordino.server.database.account_tables import Account, ApiToken, BrowserSession
 from sordino.server.database.payloads import (
     encrypt_counts,
     pack_index,
@@ -105,3 +107,26 @@ def sign_in(
             )
         )
     return {"Authorization": f"Bearer {token}"}
+
+
+def open_session(store: Store, participant_id: int) -> dict[str, str]:
+    """The headers of a new session of a user's account."""
+    cookie, now = new_token(), store.now()
+    with store.transaction() as session:
+        account = session.scalars(
+            select(Account.id).where(Account.participant_id == participant_id)
+        ).one()
+        session.add(
+            BrowserSession(
+                account_id=account,
+                token_sha256=token_digest(cookie),
+                created=now,
+                last_use=now,
+                expires=now + SESSION_SECONDS,
+            )
+        )
+    return {
+        "Cookie": f"sordino={cookie}",
+        "X-CSRF-Token": csrf_token(cookie),
+        "Sec-Fetch-Site": "same-origin",
+    }

@@ -14,6 +14,7 @@ from sqlalchemy import select, text
 
 from sordino.errors import SignatureError, StorageError
 from sordino.server.access.context import Access
+from sordino.server.access.session import FRESH_SECONDS
 from sordino.server.access.token import new_token, token_digest
 from sordino.server.database.account_tables import BrowserSession, Invitation, Passkey
 from sordino.server.database.metadata import TABLES_METADATA
@@ -22,8 +23,8 @@ from sordino.server.database.tables import Participant
 from sordino.server.rights import audit, receipt
 from sordino.server.rights.deletion import delete_user, reconcile
 from sordino.server.rights.personal_data import KEPT, USER, rows_of
-from tests.server.conftest import Scene, make_user
-from tests.server.rights.conftest import DAY, SQLITE, add_releases, sign_in
+from tests.server.conftest import Clock, Scene, make_user
+from tests.server.rights.conftest import DAY, SQLITE, add_releases, open_session, sign_in
 
 
 def fill(scene: Scene, device_id: int, participant_id: int) -> dict[str, str]:
@@ -99,11 +100,12 @@ def test_deletion_leaves_no_row_of_the_user(client: TestClient, scene: Scene) ->
     other, other_device, _ = make_user(scene.store, scene.study, scene.policies, "p2")
     headers = fill(scene, scene.device_id, scene.participant.id)
     fill(scene, other_device, other.id)
+    browser = open_session(scene.store, scene.participant.id)
     before = rows_left(scene, scene.participant.id)
     assert min(before.values()) > 0  # every table had one, so the test covers it
     neighbour = rows_left(scene, other.id)
 
-    answer = client.delete("/v1/participants/me", headers=headers)
+    answer = client.delete("/v1/participants/me", headers=browser)
     assert answer.status_code == 200, answer.text
     assert max(rows_left(scene, scene.participant.id).values()) == 0
     assert rows_left(scene, other.id) == neighbour
@@ -121,8 +123,9 @@ def test_deletion_leaves_no_row_of_the_user(client: TestClient, scene: Scene) ->
 
 @SQLITE
 def test_receipt_is_verified_and_bound_to_the_log(client: TestClient, scene: Scene) -> None:
-    headers = fill(scene, scene.device_id, scene.participant.id)
-    content = client.delete("/v1/participants/p1", headers=headers).json()
+    fill(scene, scene.device_id, scene.participant.id)
+    browser = open_session(scene.store, scene.participant.id)
+    content = client.delete("/v1/participants/p1", headers=browser).json()
     public = bytes.fromhex(client.get("/v1/receipt-key").json()["public_key"])
     receipt.verify_receipt(json.loads(json.dumps(content)), public)
     assert "p1" not in json.dumps({key: content[key] for key in content if key != "signature"})
@@ -197,6 +200,21 @@ def test_lost_keys_delete_nobody(scene: Scene, caplog: pytest.LogCaptureFixture)
     outcome = reconcile(scene.store, Access(scene.store.settings).key)
     assert (outcome.users_deleted, outcome.users_without_key) == (0, 1)
     assert "users without a key: 1" in caplog.text
+
+
+@SQLITE
+def test_user_deletes_in_a_fresh_session_alone(
+    client: TestClient, scene: Scene, clock: Clock
+) -> None:
+    user = scene.participant.id
+    token = sign_in(scene.store, "user", scene.study.id, user)
+    browser = open_session(scene.store, user)
+    clock.time += FRESH_SECONDS + 1
+    for headers, code in ((token, "scope"), (browser, "fresh")):
+        answer = client.delete("/v1/participants/me", headers=headers)
+        assert (answer.status_code, answer.json()["type"]) == (403, f"urn:sordino:{code}")
+    browser = open_session(scene.store, user)
+    assert client.delete("/v1/participants/me", headers=browser).status_code == 200
 
 
 @SQLITE

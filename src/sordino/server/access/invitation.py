@@ -39,35 +39,62 @@ FIRST_TOKEN_SECONDS: Final = 7 * 86_400
 
 
 def invite(
-    session: Session, now: int, role: str, study_id: int | None, participant_id: int | None = None
+    session: Session,
+    now: int,
+    role: str,
+    study_id: int | None,
+    participant_id: int | None = None,
+    inviter_id: int | None = None,
 ) -> str:
-    """The token of an invitation, which is not stored. Earlier ones of the participant end."""
+    """The token of an invitation, which is not stored. Earlier ones of the participant end.
+
+    `inviter_id` is the account that invites, None for the person at the machine.
+    """
     if participant_id is not None:
         session.execute(delete(Invitation).where(Invitation.participant_id == participant_id))
     return _add(
         session,
         now,
-        Invitation(role=role, study_id=study_id, participant_id=participant_id),
+        Invitation(
+            role=role, study_id=study_id, participant_id=participant_id, inviter_id=inviter_id
+        ),
     )
 
 
-def invite_again(session: Session, now: int, account: Account) -> str:
+def invite_again(
+    session: Session, now: int, account: Account, inviter_id: int | None = None
+) -> str:
     """The token with which the person of an account sets a new password.
 
     Using it removes the second factors and ends every session and token of the account.
     """
     session.execute(delete(Invitation).where(Invitation.account_id == account.id))
-    return _add(session, now, Invitation(role=account.role, account_id=account.id))
+    return _add(
+        session,
+        now,
+        Invitation(
+            role=account.role,
+            study_id=account.study_id,
+            account_id=account.id,
+            inviter_id=inviter_id,
+        ),
+    )
 
 
 def find_invitation(session: Session, now: int, token: str) -> Invitation:
-    """The invitation of a token. Raises the problem `absent` for an unknown or expired one."""
+    """The invitation of a token. Raises the problem `absent` for one that is unknown, expired, or
+    of a disabled account.
+    """
     invitation = None
     if is_token(token, INVITATION_PREFIX):
         digest = token_digest(token)
         invitation = session.scalar(select(Invitation).where(Invitation.token_sha256 == digest))
     if invitation is None or invitation.expires <= now:
         raise _absent()
+    if invitation.inviter_id is not None:
+        inviter = session.get_one(Account, invitation.inviter_id)
+        if inviter.disabled is not None:  # it invited while an operator disabled it
+            raise _absent()
     return invitation
 
 
@@ -182,6 +209,11 @@ def add_api_token(
     )
     session.flush()
     return token
+
+
+def end_invitations(session: Session, inviter_id: int) -> None:
+    """End every open invitation of an account that invited."""
+    session.execute(delete(Invitation).where(Invitation.inviter_id == inviter_id))
 
 
 def end_access(session: Session, account_id: int, now: int) -> None:

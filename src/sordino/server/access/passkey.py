@@ -83,7 +83,11 @@ def finish_registration(
         raise _refused() from error
     same = select(Passkey.id).where(Passkey.credential_id == verified.credential_id)
     number = len(session.scalars(select(Passkey.id).where(Passkey.account_id == account.id)).all())
-    if session.scalar(same) is not None or number >= MOST or not access.once.use(challenge):
+    if (
+        session.scalar(same) is not None
+        or number >= MOST
+        or not access.once.use(values["challenge"])
+    ):
         raise _refused()
     passkey = Passkey(
         account_id=account.id,
@@ -131,7 +135,7 @@ def finish_sign_in(
     handle = credential["response"].get("userHandle")
     if handle is not None and handle != bytes_to_base64url(user_handle(access, account.id)):
         raise _refused()
-    if account.disabled is not None or not access.once.use(challenge):
+    if account.disabled is not None or not access.once.use(values["challenge"]):
         raise _refused()
     passkey.sign_count, passkey.last_use = verified.new_sign_count, now
     return account

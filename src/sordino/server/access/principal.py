@@ -147,6 +147,21 @@ def fresh(
     return account
 
 
+def user_session(
+    request: Request,
+    principal: Annotated[Principal, Depends(require(Scope.OWN, Scope.RESEARCH))],
+    store: Annotated[Store, Depends(store_of)],
+    access: Annotated[Access, Depends(access_of)],
+) -> Principal:
+    """A researcher, by token or session, or a user by a session that is `fresh`.
+
+    What a user cannot take back needs their presence: a stolen token or session is not enough.
+    """
+    if principal.scope is Scope.OWN:
+        fresh(request, own_page(request, principal, store, access), store, access)
+    return principal
+
+
 def _has_token(request: Request) -> bool:
     return "authorization" in request.headers
 

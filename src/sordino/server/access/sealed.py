@@ -22,11 +22,16 @@ def seal(key: ServerKey, purpose: str, expires: int, **values: Any) -> str:
 
 
 def unseal(key: ServerKey, purpose: str, now: int, text: str) -> dict[str, Any] | None:
-    """The values; None for a text that is changed, expired or of another purpose."""
+    """The values; None for a text that is changed, expired or of another purpose.
+
+    Values have one text alone: other spellings of the same bytes are refused.
+    """
     if not text or len(text) > _LARGEST:
         return None
     try:
         content = base64.b64decode(text.encode("ascii"), b"-_", validate=True)
+        if base64.urlsafe_b64encode(content).decode() != text:
+            return None
         values: dict[str, Any] = json.loads(key.cipher(purpose).decrypt(content, purpose))
     except (StorageError, UnicodeEncodeError, binascii.Error):
         return None

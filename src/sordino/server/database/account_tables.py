@@ -111,6 +111,10 @@ class Invitation(Base):
         ForeignKey("account.id", ondelete="CASCADE"), index=True
     )
     """The account that gets a new password; None where the invitation makes one."""
+    inviter_id: Mapped[int | None] = mapped_column(
+        ForeignKey("account.id", ondelete="CASCADE"), index=True
+    )
+    """The account that invites: disabling it ends the invitation. None at the machine."""
     role: Mapped[str] = mapped_column(String(16))
     token_sha256: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
     created: Mapped[int] = mapped_column(BigInteger)

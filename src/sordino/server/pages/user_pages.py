@@ -19,6 +19,7 @@ from sordino.server.pages.shown import DONE, show
 from sordino.server.pages.stored import limits_of_user, stored_of
 from sordino.server.pages.trend_views import plotted, user_trends
 from sordino.server.registry.routes import revoke_device
+from sordino.server.rights import audit
 from sordino.server.rights.consent import add_decision, set_paused
 from sordino.server.rights.deletion import delete_user
 from sordino.server.rights.routes import export
@@ -28,6 +29,8 @@ from sordino.server.store import Store
 router = APIRouter(prefix="/me", include_in_schema=False)
 
 CONFIRMATION: Final = "DELETE"
+RECOVERY_SECONDS: Final = 90 * 86_400
+"""For so long the first page tells of a recovery link."""
 PURPOSES: Final = {
     Purpose.STORAGE: "Store what my devices release, and show me my trend",
     Purpose.RESEARCH: "Researchers of my study see my trend",
@@ -47,6 +50,7 @@ def trend_page(
     with store.reading() as session:
         user = subject(session, principal, OWN_NAME)
         trends = user_trends(session, store, user, int(days))
+        recoveries = audit.recoveries(session, user.id, store.now() - RECOVERY_SECONDS)
     return show(
         request,
         principal,
@@ -54,6 +58,7 @@ def trend_page(
         trends=plotted(trends),
         days=int(days),
         paused=user.paused,
+        recoveries=recoveries,
         message=DONE.get(done, ""),
     )
 

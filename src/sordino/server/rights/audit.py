@@ -26,6 +26,7 @@ START: Final = bytes(32)
 
 _LOCK: Final = 0x736F7265  # of writers of the log on PostgreSQL; SQLite has one writer at a time
 _LONGEST: Final = 2000  # characters of the details
+_RECOVERIES: Final = 10
 _PART: Final = 1000  # entries that are read together
 
 
@@ -104,6 +105,25 @@ def head(session: Session) -> Head:
         select(AuditEvent.number, AuditEvent.digest).order_by(AuditEvent.number.desc()).limit(1)
     ).first()
     return Head(*row) if row else Head(0, START)
+
+
+def recoveries(session: Session, participant_id: int, since: int) -> list[int]:
+    """Times at which a link for a new password of a user was made or used, the newest first."""
+    return list(
+        session.scalars(
+            select(AuditEvent.time)
+            .where(
+                AuditEvent.participant_id == participant_id,
+                AuditEvent.action == str(Action.ACCOUNT),
+                AuditEvent.time >= since,
+                AuditEvent.details.in_(
+                    json.dumps({"change": change}) for change in ("recovery", "recovered")
+                ),
+            )
+            .order_by(AuditEvent.number.desc())
+            .limit(_RECOVERIES)
+        )
+    )
 
 
 def verify(session: Session, known: Head | None = None) -> Head:

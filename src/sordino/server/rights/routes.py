@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Generator
 from contextlib import ExitStack
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import StreamingResponse
@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from sordino.errors import StorageError
 from sordino.server.access.arguments import AccessOf, StoreOf, UserOrResearcher, UserPrincipal
-from sordino.server.access.principal import Principal, Scope, public
+from sordino.server.access.principal import Principal, Scope, public, user_session
 from sordino.server.database.rights_tables import AuditEvent
 from sordino.server.database.tables import Purpose
 from sordino.server.errors import Problem, absent
@@ -157,9 +157,15 @@ def _parts(write: Export, store: Store, participant_id: int) -> Generator[bytes]
 
 @router.delete("/participants/{name}")
 def delete(
-    name: str, principal: UserOrResearcher, store: StoreOf, access: AccessOf
+    name: str,
+    principal: Annotated[Principal, Depends(user_session)],
+    store: StoreOf,
+    access: AccessOf,
 ) -> dict[str, Any]:
-    """Delete a user and everything about them. The answer is a signed receipt: keep it."""
+    """Delete a user and everything about them. The answer is a signed receipt: keep it.
+
+    A user needs a session that began in the last 15 minutes; a token of theirs is refused.
+    """
     with store.reading() as session:
         user = subject(session, principal, name)
     content = delete_user(store, access.key, user.id, actor(principal))

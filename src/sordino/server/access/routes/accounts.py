@@ -6,19 +6,20 @@ from typing import Final, Literal
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from sordino.server.access.arguments import AccessOf, AfterRow, Person, RowNumber, Staff, StoreOf
 from sordino.server.access.invitation import (
     INVITATION_SECONDS,
     end_access,
+    end_invitations,
     invite,
     invite_again,
 )
 from sordino.server.access.principal import Principal, Scope
 from sordino.server.access.routes.account import revoke_token, valid_tokens
-from sordino.server.database.account_tables import Account
+from sordino.server.database.account_tables import Account, Invitation
 from sordino.server.database.tables import Participant
 from sordino.server.errors import Problem, absent
 from sordino.server.registry.studies import participant_of, study_of
@@ -60,6 +61,21 @@ class InvitationLink(BaseModel):
     """An invitation; its address is shown once."""
 
     address: str
+    expires: int
+
+
+class InvitationInfo(BaseModel):
+    """An open invitation; its address is not stored."""
+
+    number: int
+    role: str
+    participant: str | None
+    """The pseudonym of a user."""
+    account: int | None
+    """The account that gets a new password; null where the invitation makes one."""
+    inviter: int | None
+    """The account that invited; null for the person at the machine."""
+    created: int
     expires: int
 
 
@@ -131,9 +147,56 @@ def create_invitation(
                     "a participant with an account, expected one without: recover the account",
                 )
         participant_id = None if participant is None else participant.id
-        token = invite(session, now, request.role, study_id, participant_id)
+        token = invite(session, now, request.role, study_id, participant_id, principal.account_id)
         _record(session, now, principal, "invitation", study_id, participant_id)
     return _link(access, token, now)
+
+
+@router.get("/invitations")
+def list_invitations(principal: Staff, store: StoreOf, after: int = 0) -> list[InvitationInfo]:
+    """Open invitations, the oldest first, at most 1,000 after a number. A researcher sees those of
+    their study, without links with which researchers recover their accounts.
+    """
+    rows = (
+        select(Invitation, Participant.pseudonym)
+        .outerjoin(Account, Account.id == Invitation.account_id)
+        .outerjoin(
+            Participant,
+            Participant.id == func.coalesce(Invitation.participant_id, Account.participant_id),
+        )
+        .where(Invitation.id > after, Invitation.expires > store.now())
+        .where(*_visible(principal))
+        .order_by(Invitation.id)
+        .limit(MOST)
+    )
+    with store.reading() as session:
+        return [
+            InvitationInfo(
+                number=invitation.id,
+                role=invitation.role,
+                participant=pseudonym,
+                account=invitation.account_id,
+                inviter=invitation.inviter_id,
+                created=invitation.created,
+                expires=invitation.expires,
+            )
+            for invitation, pseudonym in session.execute(rows)
+        ]
+
+
+@router.delete("/invitations/{number}", status_code=204)
+def delete_invitation(principal: Staff, store: StoreOf, number: RowNumber) -> Response:
+    """End an open invitation: its address opens nothing from now on."""
+    now = store.now()
+    with store.transaction() as session:
+        row = session.scalar(
+            select(Invitation).where(Invitation.id == number, *_visible(principal))
+        )
+        if row is None:
+            raise absent("invitation")
+        session.delete(row)
+        _record(session, now, principal, "invitation ended", row.study_id, row.participant_id)
+    return Response(status_code=204)
 
 
 @router.get("/accounts")
@@ -172,19 +235,20 @@ def recover_account(
     now = store.now()
     with store.transaction() as session:
         account = _account(session, principal, number)
-        token = invite_again(session, now, account)
+        token = invite_again(session, now, account, principal.account_id)
         _record(session, now, principal, "recovery", account.study_id, account.participant_id)
     return _link(access, token, now)
 
 
 @router.post("/accounts/{number}/disable", status_code=204)
 def disable_account(principal: Staff, store: StoreOf, number: RowNumber) -> Response:
-    """Disable an account at once: its sessions and tokens end."""
+    """Disable an account at once: its sessions, its tokens and its open invitations end."""
     now = store.now()
     with store.transaction() as session:
         account = _account(session, principal, number)
         account.disabled = account.disabled or now
         end_access(session, account.id, now)
+        end_invitations(session, account.id)
         _record(session, now, principal, "disabled", account.study_id, account.participant_id)
     return Response(status_code=204)
 
@@ -210,6 +274,16 @@ def _account(session: Session, principal: Principal, number: int) -> Account:
     ):
         raise absent("account")
     return account
+
+
+def _visible(principal: Principal) -> list[ColumnElement[bool]]:
+    """The conditions of the invitations that the principal administers."""
+    if principal.scope is not Scope.RESEARCH:
+        return []
+    return [
+        Invitation.study_id == principal.study_id,
+        Invitation.account_id.is_(None) | (Invitation.role == "user"),
+    ]
 
 
 def _study_id(session: Session, principal: Principal, request: InvitationRequest) -> int | None:

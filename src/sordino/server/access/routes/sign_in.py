@@ -126,21 +126,28 @@ def send_passkey(
 
 
 @router.get("/sign-in/provider")
-def go_to_provider(
-    store: StoreOf, access: AccessOf, next: str = "/", invitation: str = ""
-) -> RedirectResponse:
-    """Go to the OpenID provider; `invitation` makes the account of its subject."""
-    now = store.now()
-    address, secrets = _provider(access).begin(now)
+def go_to_provider(store: StoreOf, access: AccessOf, next: str = "/") -> RedirectResponse:
+    """Go to the OpenID provider, for a person with an account."""
+    address, text = _question(store, access, next=safe_path(next), invitation="")
     response = RedirectResponse(address, 303)
-    text = seal(
-        access.key,
-        PROVIDER_COOKIE,
-        now + PROVIDER_SECONDS,
-        next=safe_path(next),
-        invitation=invitation[:100],
-        **secrets,
-    )
+    set_cookie(access, response, PROVIDER_COOKIE, text, PROVIDER_SECONDS, lax=True)
+    return response
+
+
+@router.post("/invitation/{token}/provider", dependencies=_FORM)
+def accept_at_provider(
+    request: Request, store: StoreOf, access: AccessOf, token: str
+) -> HTMLResponse:
+    """Go to the OpenID provider; the invitation makes the account of its subject.
+
+    Only the page of the invitation can send this form: another site would bind the subject of a
+    visitor to an account that it knows.
+    """
+    with store.reading() as session:
+        find_invitation(session, store.now(), token)
+    address, text = _question(store, access, next="/", invitation=token)
+    # the policy of contents forbids that a form is redirected to another site: no redirect
+    response = page(request, "to_provider.html", address=address, provider=_provider(access).name)
     set_cookie(access, response, PROVIDER_COOKIE, text, PROVIDER_SECONDS, lax=True)
     return response
 
@@ -198,9 +205,9 @@ def sign_out(
 
 
 @router.get("/invitation/{token}")
-def invitation_page(request: Request, store: StoreOf, token: str) -> HTMLResponse:
+def invitation_page(request: Request, store: StoreOf, access: AccessOf, token: str) -> HTMLResponse:
     """The form of an invitation."""
-    return _invitation_page(request, store, token)
+    return _invitation_page(request, store, access, token)
 
 
 @router.post("/invitation/{token}", dependencies=_FORM)
@@ -228,7 +235,7 @@ def send_invitation(
     except Problem as problem:
         if problem.code == "absent":
             raise
-        return _invitation_page(request, store, token, login, problem)
+        return _invitation_page(request, store, access, token, login, problem)
     return _signed_in(request, store, access, account, "/")
 
 
@@ -264,7 +271,12 @@ def _sign_in_page(
 
 
 def _invitation_page(
-    request: Request, store: Store, token: str, login: str = "", problem: Problem | None = None
+    request: Request,
+    store: Store,
+    access: Access,
+    token: str,
+    login: str = "",
+    problem: Problem | None = None,
 ) -> HTMLResponse:
     with store.reading() as session:
         invitation = find_invitation(session, store.now(), token)
@@ -281,7 +293,15 @@ def _invitation_page(
         login=account.login if account else login,
         named=account is not None,
         error=problem.detail if problem else "",
+        provider=access.open_id.name if access.open_id else "",
     )
+
+
+def _question(store: Store, access: Access, **values: str) -> tuple[str, str]:
+    """The address at the provider, and the sealed question that the browser keeps."""
+    now = store.now()
+    address, secrets = _provider(access).begin(now)
+    return address, seal(access.key, PROVIDER_COOKIE, now + PROVIDER_SECONDS, **values, **secrets)
 
 
 def _provider(access: Access) -> OpenId:

@@ -99,6 +99,9 @@ def upgrade() -> None:
         sa.Column(
             "account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True
         ),
+        sa.Column(
+            "inviter_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True
+        ),
         sa.Column("role", sa.String(length=16), nullable=False),
         sa.Column("token_sha256", sa.LargeBinary(length=32), nullable=False),
         sa.Column("created", sa.BigInteger(), nullable=False),
@@ -107,6 +110,12 @@ def upgrade() -> None:
             ["account_id"],
             ["account.id"],
             name="fk_invitation_account_id_account",
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["inviter_id"],
+            ["account.id"],
+            name="fk_invitation_inviter_id_account",
             ondelete="CASCADE",
         ),
         sa.ForeignKeyConstraint(
@@ -120,6 +129,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("token_sha256", name="uq_invitation_token_sha256"),
     )
     op.create_index("ix_invitation_account_id", "invitation", ["account_id"], unique=False)
+    op.create_index("ix_invitation_inviter_id", "invitation", ["inviter_id"], unique=False)
     op.create_index("ix_invitation_participant_id", "invitation", ["participant_id"], unique=False)
     op.create_table(
         "passkey",
@@ -147,6 +157,7 @@ def downgrade() -> None:
     op.drop_index("ix_passkey_account_id", table_name="passkey")
     op.drop_table("passkey")
     op.drop_index("ix_invitation_participant_id", table_name="invitation")
+    op.drop_index("ix_invitation_inviter_id", table_name="invitation")
     op.drop_index("ix_invitation_account_id", table_name="invitation")
     op.drop_table("invitation")
     op.drop_index("ix_browser_session_account_id", table_name="browser_session")
