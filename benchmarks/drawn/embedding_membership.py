@@ -12,14 +12,15 @@ epochs, as many as early stopping takes in the study; about a minute of a core e
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from typing import Final
 
-import joblib
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import stats
 
+from sordino import parallel
 from sordino.cli.options import CACHE, corpora_from
 from sordino.corpora.dimensions import levels
 from sordino.nn.fit_multimodal import Training
@@ -43,7 +44,7 @@ def main() -> None:
     parser.add_argument("--task", default="activation", choices=["activation", "valence"])
     parser.add_argument("--seeds", type=int, default=5, help="two games each")
     parser.add_argument("--epochs", type=int, default=EPOCHS)
-    parser.add_argument("--jobs", type=int, default=-1)
+    parser.add_argument("--jobs", type=int, default=0)
     args = parser.parse_args()
     corpus = corpora_from(args.corpus)
     label = levels(corpus, args.task).codes
@@ -51,10 +52,8 @@ def main() -> None:
     material = Material.of(corpus, ["audio"], normalise="corpus", cache=CACHE, jobs=args.jobs)
     rows = material.sequences(["audio"], np.arange(len(corpus)))
     labels = (label, corpus.genders(), corpus.speaker)
-    figures = joblib.Parallel(args.jobs)(
-        joblib.delayed(pair_of_games)(rows, *labels, args.epochs, seed)
-        for seed in range(args.seeds)
-    )
+    play = partial(pair_of_games, rows, *labels, args.epochs)
+    figures = list(parallel.map(play, range(args.seeds), jobs=args.jobs, ordered=True))
     for question in QUESTIONS:
         auc = np.concatenate([figure[question] for figure in figures])
         reach = stats.t.ppf(0.975, len(auc) - 1) * auc.std(ddof=1) / np.sqrt(len(auc))

@@ -15,15 +15,15 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final, Literal
 
-import joblib
 import numpy as np
 import torch
 from scipy import stats
 from threadpoolctl import threadpool_limits
 
-from sordino import metrics
+from sordino import metrics, parallel
 from sordino.cli.options import corpora_from
 from sordino.corpora.split import Part
 from sordino.study import POLICIES, protocol
@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--components", type=int, default=protocol.BUNDLE_OPTIONS.components)
     parser.add_argument("--seeds", type=int, default=15)
     parser.add_argument("--bundle", action="store_true", help="the scaled space of a bundle alone")
-    parser.add_argument("--jobs", type=int, default=-1)
+    parser.add_argument("--jobs", type=int, default=0)
     args = parser.parse_args()
     conditions: Literal["none", "standard"] = "standard" if args.bundle else "none"
     options = replace(protocol.BUNDLE_OPTIONS, components=args.components, conditions=conditions)
@@ -53,10 +53,8 @@ def main() -> None:
         for part, recognised in bundle(inputs, options).items():
             print(f"{part:14} recording {recognised:.3f}", flush=True)
         return
-    tables = joblib.Parallel(args.jobs)(
-        joblib.delayed(games)(inputs, options, args.release or ["drawn"], seed)
-        for seed in range(args.seeds)
-    )
+    play = partial(games, inputs, options, args.release or ["drawn"])
+    tables = list(parallel.map(play, range(args.seeds), jobs=args.jobs, ordered=True))
     for part in tables[0]:
         cells = []
         for question in QUESTIONS:

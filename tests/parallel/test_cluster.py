@@ -105,7 +105,7 @@ def test_a_local_cluster_listens_on_this_machine_only() -> None:
 def test_a_stranger_cannot_connect(
     protocol: str, message: str, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sordino.parallel.cluster.CONNECT_SECONDS", 1.0)
+    monkeypatch.setattr("sordino.parallel.cluster.SCHEDULER_SECONDS", 1.0)
     address = cluster.address.replace("tls", protocol)
     with pytest.raises(ClusterError, match=message), connect_cluster(address):
         pass
@@ -144,7 +144,7 @@ def test_a_malformed_address_is_refused(address: str) -> None:
 
 @pytest.mark.slow
 def test_an_address_without_scheduler_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sordino.parallel.cluster.CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr("sordino.parallel.cluster.SCHEDULER_SECONDS", 0.5)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{free.getsockname()[1]}"

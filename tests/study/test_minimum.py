@@ -11,7 +11,7 @@ import pytest
 
 from sordino.corpora import table
 from sordino.corpora.table import Corpus
-from sordino.errors import CorpusError, FeatureError, SplitError
+from sordino.errors import CorpusError, SplitError
 from sordino.study import POLICIES, compare, minimum, protocol
 from sordino.study.protocol import FOUR_EMOTIONS
 from sordino.study.units import predictions
@@ -116,11 +116,3 @@ def test_a_corpus_without_the_emotions_is_refused() -> None:
     ):
         minimum.check_minimum("fit", corpus, DRAWN)
     assert np.unique(corpus.column("emotion")).tolist() == ["neutral"]
-
-
-def test_a_table_with_other_labels_is_refused_before_recordings(tmp_path: Path) -> None:
-    corpus = labels(10, 10)  # no recording exists, so a checksum could not be computed
-    vectors = pd.DataFrame({"file": corpus.column("file"), "gender": "female", "x0": 1.5})
-    vectors.to_parquet(tmp_path / "vectors.parquet")
-    with pytest.raises(FeatureError, match="gender"):
-        minimum.check_minimum("compare", corpus, DRAWN, features=str(tmp_path / "vectors.parquet"))

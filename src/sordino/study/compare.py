@@ -92,7 +92,7 @@ def compare(
         options = replace(options, releases=tuple(dict.fromkeys([NONE, *names])))
     check_required(policies)
     emotions = common_emotions(policies)
-    minimum.check_minimum("compare", corpus, options, policies, fitters, features=features)
+    minimum.check_minimum("compare", corpus, options, policies, fitters)
     inputs = prepare(
         corpus,
         features,

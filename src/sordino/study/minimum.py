@@ -33,7 +33,6 @@ from sordino.corpora.split import DRAWS, Parts
 from sordino.corpora.table import Corpus
 from sordino.define import GENDERS
 from sordino.errors import CorpusError, SplitError
-from sordino.features import FEATURE_SETS
 from sordino.metrics import bound
 from sordino.policy import Policy
 from sordino.release import DrawnFitter, Fitter, MixtureFitter
@@ -41,7 +40,6 @@ from sordino.release.drawn.fit import speaker_folds
 from sordino.release.drawn.prototypes import FEWEST_SPEAKERS
 from sordino.study import protocol
 from sordino.study.protocol import POLICIES, Fitters, Options
-from sordino.study.vectors import feature_vectors
 from sordino.types import Rows
 
 Study = Literal["compare", "fit"]
@@ -112,17 +110,14 @@ def check_minimum(
     policies: Sequence[Policy] = POLICIES,
     fitters: Fitters | None = None,
     max_draws: int = DRAWS,
-    features: str = "",
 ) -> None:
     """Raise `SplitError` where a step of the study cannot run, and warn where an optional one
-    cannot. No feature is computed; a table of vectors is checked before any recording is read.
+    cannot. No feature is computed.
 
     The releases are those of `options`, in at most `max_draws` draws. Raises `CorpusError` as
-    `protocol.select` does, and `FeatureError` for a table that does not match the corpus.
+    `protocol.select` does.
     """
     protocol.select(corpus, policies[0].emotions)
-    if features and features not in FEATURE_SETS:
-        feature_vectors(features, corpus, policies[0].emotions)
     minimum = minimum_of(corpus, options, policies, fitters, max_draws)
     missing = minimum.missing(study, optional=False)
     if missing:

@@ -105,7 +105,7 @@ def fit(
     releases = tuple(dict.fromkeys(family for names in families.values() for family in names))
     released = replace(options, releases=releases)
     listed = [*policies.values()]
-    minimum.check_minimum("fit", corpus, released, listed, fitters, max_draws, features)
+    minimum.check_minimum("fit", corpus, released, listed, fitters, max_draws)
     inputs = protocol.prepare(
         corpus,
         features,
