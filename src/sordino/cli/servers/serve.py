@@ -12,11 +12,12 @@ import typer
 from sordino.cli.devices.sending import TOKEN_VARIABLE
 from sordino.cli.options import HostOption, PortOption
 from sordino.errors import SordinoError, StorageError, install_step
-from sordino.progress import printable
+from sordino.progress import listed, printable
 
 if TYPE_CHECKING:
     from sordino.server.first_start import FirstStart
     from sordino.server.settings import OpenIdProvider
+    from sordino.server.store import Store
 
 FOLDER: Final = Path("~/.local/share/sordino/server")
 
@@ -175,6 +176,8 @@ def serve(
         origin = app.state.access.origin
         start = first_start(app.state.store, content)
         _print_start(local, origin, start, bundle)
+        if bundle is not None:
+            _warn_of_no_trend(app.state.store, bundle)
         if start.operator_token is None and not recover and waits_for_operator(app.state.store):
             typer.secho(
                 f"the account {FIRST_LOGIN} has no password yet: a start with `--recover "
@@ -216,6 +219,23 @@ def _provider(issuer: str, client: str, secret: Path | None) -> OpenIdProvider |
     except (OSError, UnicodeDecodeError) as error:
         raise StorageError(f"{secret}: not readable as text, expected the secret") from error
     return OpenIdProvider(issuer, client, text)
+
+
+def _warn_of_no_trend(store: Store, bundle: Path) -> None:
+    """Say which policies of a registered bundle can give no trend."""
+    from sordino.device import read
+    from sordino.device.bundle.archive import sha256
+    from sordino.server.trends.rates import policies_without_trend
+
+    with store.reading() as session:
+        policies = policies_without_trend(session, sha256(read(bundle).manifest))
+    if policies:
+        typer.secho(
+            f"{bundle}: no trend of {listed(policies)}, because the card has no drawn release with "
+            "pass rates: fit one on more speakers",
+            fg="yellow",
+            err=True,
+        )
 
 
 def _print_start(local: str, address: str, start: FirstStart, bundle: Path | None) -> None:
