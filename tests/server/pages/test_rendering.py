@@ -28,6 +28,7 @@ SIGN_IN: dict[str, dict[str, Any]] = {
         "study": MARKUP,
         "role": "user",
         "login": MARKUP,
+        "named": False,
         "error": MARKUP,
         "provider": MARKUP,
     },
