@@ -74,6 +74,7 @@ def test_estimates_have_every_release_and_the_bounds_of_drawn(out: Path) -> None
         "group",
         "k",
         "split",
+        "condition",
         "corpus",
     ]
     assert not estimates.duplicated(keys).any()

@@ -153,7 +153,7 @@ def create_invitation(
 
 
 @router.get("/invitations")
-def list_invitations(principal: Staff, store: StoreOf, after: int = 0) -> list[InvitationInfo]:
+def list_invitations(principal: Staff, store: StoreOf, after: AfterRow = 0) -> list[InvitationInfo]:
     """Open invitations, the oldest first, at most 1,000 after a number. A researcher sees those of
     their study, without links with which researchers recover their accounts.
     """
