@@ -29,8 +29,8 @@ from sordino.metrics.bound import Bound
 from sordino.nn.fit import Plan, run_plan, run_rounds
 from sordino.nn.stack import fit_stacks
 from sordino.policy import Policy
-from sordino.release import Drawn, DrawnFitter, Fitter, MixtureFitter, Release, bounds, plan_all
-from sordino.release.drawn.fit import Space
+from sordino.release import Drawn, DrawnFitter, Fitter, MixtureFitter, Release, plan_all
+from sordino.release.drawn.fit import Space, bounds_of_decisions, crossfit_decisions
 from sordino.study.checkpoints import gather_units
 from sordino.study.protocol import POLICIES, Fitters, Inputs, Options, space
 from sordino.study.shipped_membership import shipped_membership
@@ -179,9 +179,10 @@ class _Unit:
             if isinstance(fitter, DrawnFitter):
                 decision = replace(fitter, alone=False)  # its decisions are those of `drawn`
                 with suppress(ReleaseError):
-                    bounds_of[decision] = bounds_of.get(decision) or bounds(
-                        decision, space_of, fitting, transform
-                    )
+                    if decision not in bounds_of:
+                        decided = crossfit_decisions(decision, space_of, fitting, transform)
+                        codes = fitting.secrets(decision.policy, decided.rows)
+                        bounds_of[decision] = bounds_of_decisions(decided, codes, fitting.speaker)
                     figures[name] = {
                         " given ".join(filter(None, key)): _figures(bound)
                         for key, bound in bounds_of[decision].items()

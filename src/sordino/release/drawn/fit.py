@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, NamedTuple
 
@@ -341,13 +341,13 @@ def bounds(
     """The bounds of a drawn release by its cross-fitted decisions, with the errors of
     `crossfit_decisions`.
     """
-    return bounds_of_decisions(
-        crossfit_decisions(fitter, space, corpus, part), corpus, fitter.policy
-    )
+    decisions = crossfit_decisions(fitter, space, corpus, part)
+    codes = corpus.secrets(fitter.policy, decisions.rows)
+    return bounds_of_decisions(decisions, codes, corpus.speaker)
 
 
 def bounds_of_decisions(
-    cross_fitted: Decisions, corpus: Corpus, policy: Policy
+    cross_fitted: Decisions, codes: Mapping[tuple[str, str], Codes], speaker: NDArray[np.str_]
 ) -> dict[tuple[str, str], Bound]:
     """The bounds that cross-fitted decisions give; they hold for every attacker with one released
     vector.
@@ -357,5 +357,4 @@ def bounds_of_decisions(
     emotion the gender. The limit is NaN for a secret with too few speakers.
     """
     rows, bins, count, factor = cross_fitted
-    codes = corpus.secrets(policy, rows)
-    return secret_bounds(bins, count, codes, corpus.speaker[rows], factor)
+    return secret_bounds(bins, count, codes, speaker[rows], factor)

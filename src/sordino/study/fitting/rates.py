@@ -5,15 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from sordino.corpora.table import Corpus
 from sordino.define import ROLES
 from sordino.metrics.prevalence import REST, PassRate
 from sordino.policy import Policy
 from sordino.release import Decisions
+from sordino.types import Codes
 
 
-def card_rates(decisions: Decisions, corpus: Corpus, policy: Policy) -> dict[str, Any]:
+def card_rates(
+    decisions: Decisions,
+    policy: Policy,
+    speaker: NDArray[np.str_],
+    emotion: NDArray[np.str_],
+    roles: Codes,
+) -> dict[str, Any]:
     """The entry `rates` of a policy on a card (`sordino.metrics.prevalence.Rates.from_card`).
 
     `emotions` maps each emotion of the policy to its role and its rate; `roles` maps `neutral`,
@@ -24,8 +31,8 @@ def card_rates(decisions: Decisions, corpus: Corpus, policy: Policy) -> dict[str
     """
     rows, bins, count, factor = decisions
     passed = (bins >= 1).astype(np.intp)
-    speaker, emotion = corpus.speaker[rows], corpus.column("emotion")[rows]
-    role = np.array([str(ROLES[code]) for code in corpus.roles(policy)[rows]])
+    speaker, emotion = speaker[rows], emotion[rows]
+    role = np.array([str(ROLES[code]) for code in roles[rows]])
 
     def rate(mask: np.ndarray) -> dict[str, Any]:
         fitted = PassRate.fit(passed[mask], speaker[mask])
