@@ -13,7 +13,8 @@ from tests.cli.process_groups import running_in, seconds_until_no_worker, start,
 pytest.importorskip("distributed")
 
 TRIAL = """
-import sys, time, types
+import signal, sys, time, types
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 from sordino import cli, parallel
 from sordino.cli.options import ClusterOption
 
