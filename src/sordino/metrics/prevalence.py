@@ -108,12 +108,20 @@ class PassRate:
         return replace(self, share=share, sd=factor * self.sd)
 
     @property
+    def mean_variance(self) -> float:
+        """The variance of the mean over persons."""
+        return self.sd**2 / max(self.speakers, 1)
+
+    @property
     def variance(self) -> float:
         """The variance of a new person's rate: the spread over persons, and the error of the
         mean.
         """
-        mean_error = self.sd**2 / max(self.speakers, 1)
-        return self.sd**2 + mean_error + self.share * (1 - self.share) / max(self.utterances, 1)
+        return (
+            self.sd**2
+            + self.mean_variance
+            + self.share * (1 - self.share) / max(self.utterances, 1)
+        )
 
     @classmethod
     def fit(cls, passed: Codes, speaker: NDArray[np.str_]) -> PassRate:

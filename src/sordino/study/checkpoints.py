@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import pandas as pd
 
 from sordino.checkpoints import Checkpoints, Finished, identity
+
+StudyUnit = TypeVar("StudyUnit")
+"""A part of a study that is computed by itself."""
 
 CODE_ROOMS: Final = (
     "attack",
@@ -26,8 +29,9 @@ CODE_PACKAGES: Final = ("numpy", "scipy", "scikit-learn", "torch")
 
 
 def gather_units(
+    units: Mapping[str, StudyUnit],
     keys: Mapping[str, str],
-    compute: Callable[[Sequence[str]], Iterable[Finished]],
+    compute: Callable[[Sequence[StudyUnit]], Iterable[Finished]],
     folder: Path,
     label: str,
     columns: Iterable[str],
@@ -35,7 +39,7 @@ def gather_units(
     """The tables of all units as one, and the record of each unit by name.
 
     - `keys`: by name of the unit, a text that all its inputs determine.
-    - `compute`: computes the units that are not on disk, by name.
+    - `compute`: computes the units that are not on disk.
     - `label`: the name of the units on the progress bar.
     - `columns`: the columns of every table.
     """
@@ -47,7 +51,9 @@ def gather_units(
 
     shared = identity(CODE_ROOMS, CODE_PACKAGES)
     unit_keys = {name: f"{shared} {key}" for name, key in keys.items()}
-    units = Checkpoints(unit_keys, folder, label, check).gather(compute)
-    return pd.concat([table for table, _ in units.values()], ignore_index=True), {
-        name: record for name, (_, record) in units.items()
+    results = Checkpoints(unit_keys, folder, label, check).gather(
+        lambda names: compute([units[name] for name in names])
+    )
+    return pd.concat([table for table, _ in results.values()], ignore_index=True), {
+        name: record for name, (_, record) in results.items()
     }

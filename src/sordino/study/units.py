@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,11 +64,9 @@ def predictions(
     }
     digest = study.digest
     keys = {name: unit.key(digest) for name, unit in units.items()}
-
-    def compute(names: Sequence[str]) -> Iterable[Finished]:
-        return _compute([units[name] for name in names], jobs)
-
-    return gather_units(keys, compute, folder, "draws and policies", attack.PREDICTION_COLUMNS)
+    compute = partial(_compute, jobs=jobs)
+    columns = attack.PREDICTION_COLUMNS
+    return gather_units(units, keys, compute, folder, "draws and policies", columns)
 
 
 def inputs_digest(inputs: Inputs, options: Options, fitters: Fitters) -> str:
@@ -180,9 +179,8 @@ class _Unit:
                 decision = replace(fitter, alone=False)  # its decisions are those of `drawn`
                 with suppress(ReleaseError):
                     if decision not in bounds_of:
-                        decided = crossfit_decisions(decision, space_of, fitting, transform)
-                        codes = fitting.secrets(decision.policy, decided.rows)
-                        bounds_of[decision] = bounds_of_decisions(decided, codes, fitting.speaker)
+                        decisions = crossfit_decisions(decision, space_of, fitting, transform)
+                        bounds_of[decision] = bounds_of_decisions(decisions)
                     figures[name] = {
                         " given ".join(filter(None, key)): _figures(bound)
                         for key, bound in bounds_of[decision].items()

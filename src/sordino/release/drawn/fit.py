@@ -313,6 +313,10 @@ class Decisions(NamedTuple):
     """The number of bins."""
     factor: float
     """The contraction of differences by randomised response; 1 without it."""
+    speaker: NDArray[np.str_]
+    """The speaker of each of `rows`."""
+    secrets: Mapping[tuple[str, str], Codes]
+    """The secrets that have a bound (`Corpus.secrets`)."""
 
 
 def crossfit_decisions(fitter: DrawnFitter, space: Space, corpus: Corpus, part: Part) -> Decisions:
@@ -332,7 +336,9 @@ def crossfit_decisions(fitter: DrawnFitter, space: Space, corpus: Corpus, part: 
         fitter.seed,
     )
     measured = recorded(corpus.table)[rows]
-    return Decisions(rows[measured], bins[measured], count, contraction(fitter.epsilon, count))
+    rows, factor = rows[measured], contraction(fitter.epsilon, count)
+    secrets = corpus.secrets(fitter.policy, rows)
+    return Decisions(rows, bins[measured], count, factor, corpus.speaker[rows], secrets)
 
 
 def bounds(
@@ -341,14 +347,10 @@ def bounds(
     """The bounds of a drawn release by its cross-fitted decisions, with the errors of
     `crossfit_decisions`.
     """
-    decisions = crossfit_decisions(fitter, space, corpus, part)
-    codes = corpus.secrets(fitter.policy, decisions.rows)
-    return bounds_of_decisions(decisions, codes, corpus.speaker)
+    return bounds_of_decisions(crossfit_decisions(fitter, space, corpus, part))
 
 
-def bounds_of_decisions(
-    cross_fitted: Decisions, codes: Mapping[tuple[str, str], Codes], speaker: NDArray[np.str_]
-) -> dict[tuple[str, str], Bound]:
+def bounds_of_decisions(decisions: Decisions) -> dict[tuple[str, str], Bound]:
     """The bounds that cross-fitted decisions give; they hold for every attacker with one released
     vector.
 
@@ -356,5 +358,5 @@ def bounds_of_decisions(
     hidden) and the side information of the attacker: none, for gender the true role, or for an
     emotion the gender. The limit is NaN for a secret with too few speakers.
     """
-    rows, bins, count, factor = cross_fitted
-    return secret_bounds(bins, count, codes, speaker[rows], factor)
+    _, bins, count, factor, speaker, secrets = decisions
+    return secret_bounds(bins, count, secrets, speaker, factor)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -20,7 +21,7 @@ from sordino.checkpoints import Finished
 from sordino.corpora.split import Parts
 from sordino.define import Knowledge
 from sordino.export.quantisation import halves
-from sordino.features import Preprocess, PreprocessFitter
+from sordino.features import Preprocess
 from sordino.nn.fit import run_plan
 from sordino.policy import Policy
 from sordino.release import Fitter, Release, plan_all
@@ -76,11 +77,8 @@ def predictions(
     }
     shared = settings.digest
     keys = {name: unit.key(shared) for name, unit in units.items()}
-
-    def compute(names: Sequence[str]) -> Iterable[Finished]:
-        return parallel.map(_finish, [units[name] for name in names], jobs=jobs)
-
-    return gather_units(keys, compute, folder, "folds and policies", CONDITION_COLUMNS)
+    compute = partial(parallel.map, _finish, jobs=jobs)
+    return gather_units(units, keys, compute, folder, "folds and policies", CONDITION_COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -132,7 +130,7 @@ class _ConditionUnit:
         inputs, options = self.settings.inputs.inputs, self.settings.options
         fitting = inputs.fitting
         party = inputs.with_copies(self.parts.transform)
-        space = PreprocessFitter(options.scale, options.components).fit(inputs.x[party.rows])
+        space = inputs.scaling(party.rows, options)
         z = space(inputs.x)
         risk = self.settings.fitters.risk_model(self.policy, self.seed)
         ignorant = risk.fit(z, fitting, party)

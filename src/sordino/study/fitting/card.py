@@ -65,7 +65,8 @@ class PolicyResult:
             return (
                 f"No release is within the budget of {self.budget:g} on validation speakers: the "
                 f"smallest of the largest AUCs is {number(least.largest)} "
-                f"({secret_title(least.worst)}), of {least.release}."
+                f"({secret_title(least.worst)}), of {least.release}. Allow more with --budget, fit "
+                "more speakers, or mute fewer attributes in the policy."
             )
         before, after = self.test
         leak = after.leaks[after.worst]

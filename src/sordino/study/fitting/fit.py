@@ -296,11 +296,8 @@ class _Procedure:
             decisions = release.crossfit_decisions(fitter, self.space, self.fitting, self.speakers)
         except ReleaseError:
             return {}, {}
-        corpus, policy = self.fitting, fitter.policy
-        codes = corpus.secrets(policy, decisions.rows)
-        bounds = release.bounds_of_decisions(decisions, codes, corpus.speaker)
-        roles, emotion = corpus.roles(policy), corpus.column("emotion")
-        return bounds, card_rates(decisions, policy, corpus.speaker, emotion, roles)
+        emotion = self.fitting.column("emotion")[decisions.rows]
+        return release.bounds_of_decisions(decisions), card_rates(decisions, fitter.policy, emotion)
 
     def combined(self, results: Mapping[str, PolicyResult]) -> pd.DataFrame:
         """The estimates of attackers that have each utterance as released under every policy, over

@@ -11,32 +11,23 @@ from sordino.define import ROLES
 from sordino.metrics.prevalence import REST, PassRate
 from sordino.policy import Policy
 from sordino.release import Decisions
-from sordino.types import Codes
 
 
-def card_rates(
-    decisions: Decisions,
-    policy: Policy,
-    speaker: NDArray[np.str_],
-    emotion: NDArray[np.str_],
-    roles: Codes,
-) -> dict[str, Any]:
+def card_rates(decisions: Decisions, policy: Policy, emotion: NDArray[np.str_]) -> dict[str, Any]:
     """The entry `rates` of a policy on a card (`sordino.metrics.prevalence.Rates.from_card`).
 
     `emotions` maps each emotion of the policy to its role and its rate; `roles` maps `neutral`,
     `required`, `sensitive` and `others` (neutral and sensitive) to a rate. A rate has the mean
     `share` over speakers and its spread `sd` over them, after randomised response, with the numbers
     of speakers and utterances. They are those of the bound: each speaker is decided by models that
-    were fitted on others.
+    were fitted on others. `emotion` is that of each decision.
     """
-    rows, bins, count, factor = decisions
-    passed = (bins >= 1).astype(np.intp)
-    speaker, emotion = speaker[rows], emotion[rows]
-    role = np.array([str(ROLES[code]) for code in roles[rows]])
+    passed, count = (decisions.bins >= 1).astype(np.intp), decisions.bin_count
+    role = np.array([str(policy.role(label)) for label in emotion])
 
     def rate(mask: np.ndarray) -> dict[str, Any]:
-        fitted = PassRate.fit(passed[mask], speaker[mask])
-        return fitted.randomised(factor, (count - 1) / count).card()
+        fitted = PassRate.fit(passed[mask], decisions.speaker[mask])
+        return fitted.randomised(decisions.factor, (count - 1) / count).card()
 
     masks = {str(name): role == str(name) for name in ROLES}
     masks[REST] = role != str(policy.role(policy.required))

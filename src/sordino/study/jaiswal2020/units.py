@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -68,12 +68,9 @@ def guesses(
         for features in FEATURE_STREAMS
     }
     keys = {name: digests[unit.variant.features] for name, unit in units.items()}
-
-    def compute(names: Sequence[str]) -> Iterable[Finished]:
-        one_unit = partial(_one_unit, material=material, study=study, options=options)
-        return parallel.map(one_unit, [units[name] for name in names], jobs=jobs)
-
-    return gather_units(keys, compute, folder, "networks and attackers", EMBEDDING_COLUMNS)
+    one_unit = partial(_one_unit, material=material, study=study, options=options)
+    compute = partial(parallel.map, one_unit, jobs=jobs)
+    return gather_units(units, keys, compute, folder, "networks and attackers", EMBEDDING_COLUMNS)
 
 
 def _key(material: str, study: StudyLabels, options: JaiswalOptions) -> str:

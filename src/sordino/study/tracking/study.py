@@ -109,7 +109,7 @@ def evaluate(
     days = days_of_users(table, simulation, options.seed, jobs)
     name = protocol.features_name(features)
     estimates = tracking_estimates(days, inputs.corpus.name, name, options.seed)
-    bounds = test_bounds(table, inputs.corpus, policies)
+    bounds = bounds_of_test_speakers(table, inputs.corpus, policies)
     run = run_record.record(STUDY, inputs, features, options, policies, units)
     run |= {
         "simulation": _record(simulation, days),
@@ -130,7 +130,7 @@ def fitting_inputs(
     cache: str | Path | None = CACHE,
     jobs: int = 0,
 ) -> Inputs:
-    """UserRecordings, copies and one draw for each fold, which is the test of the draw.
+    """Recordings, copies and one draw for each fold, which is the test of the draw.
 
     Raises `SplitError` if an emotion has too few speakers for the rates of a fold.
     """
@@ -152,7 +152,9 @@ def fitting_inputs(
     return Inputs(utterances, x, sums, draws, tuple(sound.checksum for sound in sounds))
 
 
-def test_bounds(table: pd.DataFrame, corpus: Corpus, policies: Sequence[Policy]) -> SecretBounds:
+def bounds_of_test_speakers(
+    table: pd.DataFrame, corpus: Corpus, policies: Sequence[Policy]
+) -> SecretBounds:
     """The bounds on every attacker with one decision, from the decisions about test speakers: of
     gender, of sensitive emotions against neutral, and of the required emotion against the others.
     """

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,7 +29,6 @@ from sordino.attack import RiskFitter
 from sordino.checkpoints import Finished
 from sordino.corpora.split import every_fourth
 from sordino.define import Knowledge, Role
-from sordino.features import PreprocessFitter
 from sordino.nn.fit import run_plan
 from sordino.policy import Policy
 from sordino.release import plan_all
@@ -72,11 +72,8 @@ def decisions(
     units = {unit.name: unit for parts in inputs.draws for unit in _units(settings, parts.draw)}
     digest = inputs_digest(inputs, options, settings.fitters)
     keys = {name: unit.key(digest) for name, unit in units.items()}
-
-    def compute(names: Sequence[str]) -> Iterable[Finished]:
-        return parallel.map(_finish, [units[name] for name in names], jobs=jobs)
-
-    return gather_units(keys, compute, folder, "folds of speakers", DECISION_COLUMNS)
+    compute = partial(parallel.map, _finish, jobs=jobs)
+    return gather_units(units, keys, compute, folder, "folds of speakers", DECISION_COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -129,7 +126,7 @@ class _TrackingUnit:
         """The decisions under all policies, and the record of the unit."""
         inputs, options = self.settings.inputs, self.settings.options
         party = inputs.with_copies(every_fourth(self.train, inputs.corpus.column("emotion")))
-        space = PreprocessFitter(options.scale, options.components).fit(inputs.x[party.rows])
+        space = inputs.scaling(party.rows, options)
         z, fitting = space(inputs.x), inputs.fitting
         tables: list[pd.DataFrame] = []
         for policy in self.settings.policies:
