@@ -38,6 +38,8 @@ _ITSELF: Final = (
     getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 )
 
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+
 _REASONS = {
     errno.ENOSPC: "the disk is full: free some space, or choose another place",
     errno.EDQUOT: "the disk quota is used up: free some space, or choose another place",
@@ -67,6 +69,26 @@ def folder(path: str | Path, mode: int = 0o777) -> Path:
     with as_storage_error(path):
         Path(path).mkdir(mode, parents=True, exist_ok=True)
     return Path(path)
+
+
+def create(path: Path, content: bytes) -> None:
+    """Write a new file that its owner alone may read, complete and on the disk; a file that another
+    process wrote first remains. Raises `OSError`.
+    """
+    temporary = path.with_name(f".{path.name[:40]}-{os.urandom(8).hex()}")
+    handle = os.open(temporary, _NEW, PRIVATE)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return
+        to_disk(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def write(

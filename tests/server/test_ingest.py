@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-import base64
 import datetime
-import hashlib
 import json
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from sordino.server.database.payloads import decrypt_counts, release_place, vector_of
-from sordino.server.database.tables import DailyCount, Device, Participant, ReleaseRow, SigningKey
+from sordino.server.database.tables import DailyCount, Device, Participant, ReleaseRow
 from sordino.server.errors import Problem
 from sordino.server.ingest.batch import parse_batch
-from sordino.server.registry.devices import create_device
-from sordino.server.registry.signing_keys import register_signing_key
 from sordino.server.store import Store
 from sordino.signal.audio import read
 from sordino.signal.filterbank import filterbank
-from tests.server.conftest import Clock, Scene, make_scene, make_user, set_consent
+from tests.server.conftest import Clock, Scene, make_scene, set_consent
 from tests.server.synthetic_bundle import WIDTH, bundle_file, digest, prototypes
 
 DAY = "2026-11-28"
@@ -326,78 +320,6 @@ def test_a_token_ends_with_its_time(client: TestClient, scene: Scene, clock: Clo
     assert post(client, scene, batch(indices(1, 0))).status_code == 201
     clock.time += 60
     assert code(post(client, scene, batch(indices(2, 0)))) == (401, "token")
-
-
-def signed(scene: Scene, content: dict[str, Any], key: str) -> dict[str, str]:
-    """The headers of a batch that a new registered key signs."""
-    private = Ed25519PrivateKey.generate()
-    public = private.public_key().public_bytes_raw()
-    with scene.store.transaction() as session:
-        row = register_signing_key(session, scene.store, scene.study.id, public)
-    token = hashlib.sha256(scene.token.encode()).hexdigest().encode()
-    lines = (b"sordino releases 1", token, key.encode(), json.dumps(content).encode())
-    message = b"\n".join(lines)
-    return {
-        "Sordino-Key": row.key_id,
-        "Sordino-Signature": base64.b64encode(private.sign(message)).decode(),
-    }
-
-
-NOISE: Final = batch([{"number": 1, "vector": [0.5] * WIDTH}], "noise")
-
-
-def test_a_continuous_batch_needs_a_signature(client: TestClient, scene: Scene) -> None:
-    assert code(post(client, scene, NOISE)) == (422, "signature")
-    key = str(uuid.uuid4())
-    headers = signed(scene, NOISE, key)
-    other = str(uuid.uuid4())
-    assert code(post(client, scene, NOISE, other, **headers)) == (422, "signature")
-    changed = batch([{"number": 1, "vector": [0.25] * WIDTH}], "noise")
-    assert code(post(client, scene, changed, key, **headers)) == (422, "signature")
-    assert stored(scene.store) == 0
-    assert post(client, scene, NOISE, key, **headers).status_code == 201
-
-
-def test_a_signature_is_valid_for_one_device_alone(client: TestClient, scene: Scene) -> None:
-    """Neither another device, nor another user, nor another study with the key may send it."""
-    key = str(uuid.uuid4())
-    headers = signed(scene, NOISE, key)
-    foreign = make_scene(scene.store, "sleep")
-    _, _, user = make_user(scene.store, scene.study, scene.policies, "p2")
-    with scene.store.transaction() as session:
-        public = session.scalars(select(SigningKey.public_key)).one()
-        register_signing_key(session, scene.store, foreign.study.id, public)
-        _, device = create_device(session, scene.store, scene.participant.id, "phone")
-    for token in (device, user, foreign.token):
-        other = replace(scene, token=token)
-        assert code(post(client, other, NOISE, key, **headers)) == (422, "signature")
-    assert stored(scene.store) == 0
-    assert post(client, scene, NOISE, key, **headers).status_code == 201
-
-
-def test_a_revoked_signing_key_is_refused(client: TestClient, scene: Scene) -> None:
-    key = str(uuid.uuid4())
-    headers = signed(scene, NOISE, key)
-    with scene.store.transaction() as session:
-        session.query(SigningKey).update({"revoked": 1})
-    assert code(post(client, scene, NOISE, key, **headers)) == (422, "signature")
-
-
-def test_a_false_signature_is_never_ignored(client: TestClient, scene: Scene) -> None:
-    for headers in (
-        {"Sordino-Key": "a" * 64},
-        {"Sordino-Signature": "AAAA"},
-        {"Sordino-Key": "a" * 64, "Sordino-Signature": "!"},
-        {"Sordino-Key": "x"},
-    ):
-        answer = post(client, scene, batch(indices(1, 0)), **headers)
-        assert code(answer) in ((422, "signature"), (422, "invalid"))
-
-
-def test_a_continuous_policy_takes_no_index(client: TestClient, scene: Scene) -> None:
-    content, key = batch(indices(1, 0), "noise"), str(uuid.uuid4())
-    answer = post(client, scene, content, key, **signed(scene, content, key))
-    assert code(answer) == (422, "not-a-prototype")
 
 
 def test_batches_at_the_same_time_double_nothing(client: TestClient, scene: Scene) -> None:

@@ -15,7 +15,12 @@ __all__ = ["line"]
 DIFFERS: Final = 1
 """The exit status of a check that differs."""
 
-EXTRAS: Final = {"onnxruntime": "device", "fastapi": "server", "uvicorn": "server"}
+_SERVER: Final = (
+    *("alembic", "argon2", "authlib", "cryptography", "fastapi", "httpx", "joserfc"),
+    *("opentelemetry", "prometheus_client", "psycopg", "pydantic", "pyotp", "sqlalchemy"),
+    *("starlette", "uvicorn", "webauthn"),
+)
+EXTRAS: Final = {"onnxruntime": "device", **dict.fromkeys(_SERVER, "server")}
 """The extra that installs a package; all others are in `lab`."""
 
 LIKENESS: Final = 0.7

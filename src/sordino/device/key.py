@@ -25,8 +25,6 @@ KEY_BYTES: Final = 16  # bytes
 _DISTINCT: Final = 5
 """Different bytes of a key; a random key has fewer with a probability of 10^-20."""
 
-_WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-
 
 def read_or_create(path: str | Path) -> int:
     """The key in a file that only its owner may read, made from random numbers of the operating
@@ -40,7 +38,7 @@ def read_or_create(path: str | Path) -> int:
     with storage.as_storage_error(path):
         content = _read(path)
         if content is None:
-            _create(path)
+            storage.create(path, os.urandom(KEY_BYTES))
             content = _read(path)
     if content is None:
         raise StorageError(
@@ -99,23 +97,3 @@ def _check(path: Path, status: os.stat_result) -> None:
             f"{path}: other users may read the key, expected mode 600: run `chmod 600` on it if "
             "none did, or remove it to begin a new one"
         )
-
-
-def _create(path: Path) -> None:
-    """Write a new key to a path, complete and on the disk; a key that another process wrote first
-    remains.
-    """
-    temporary = path.with_name(f".{path.name[:40]}-{os.urandom(8).hex()}")
-    handle = os.open(temporary, _WRITE, storage.PRIVATE)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(os.urandom(KEY_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(temporary, path)
-        except FileExistsError:
-            return
-        storage.to_disk(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -26,6 +26,7 @@ from typing import Any, Final, TypeVar
 import numpy as np
 from fastapi import FastAPI, Request, Response
 
+from sordino.device.sending import wire
 from sordino.errors import ReleaseError, StorageError
 from sordino.gateway.service import STARTS, BusyError, Gateway
 from sordino.gateway.tokens import GatewayTokens
@@ -58,13 +59,11 @@ class _RefusedError(Exception):
         self.status, self.code, self.title = status, code, title
 
     def response(self) -> Response:
-        content = {"type": f"urn:sordino:{self.code}", "title": self.title, "status": self.status}
+        content = {"type": wire.PROBLEM_URN + self.code, "title": self.title, "status": self.status}
         headers = {**_HEADERS, "Connection": "close"}
         if self.status == 401:
             headers["WWW-Authenticate"] = "Bearer"
-        return Response(
-            json.dumps(content), self.status, headers, media_type="application/problem+json"
-        )
+        return Response(json.dumps(content), self.status, headers, media_type=wire.PROBLEM_TYPE)
 
 
 class _Endpoints:

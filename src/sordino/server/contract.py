@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, ConfigDict, Field
 
-from sordino.server.errors import MEDIA_TYPE
+from sordino.device.sending.wire import PROBLEM_TYPE, PROBLEM_URN
 from sordino.server.ingest.batch import ReleaseBatch
 
 _TEMPLATE: Final = "#/components/schemas/{model}"
@@ -20,7 +20,7 @@ class ProblemDetails(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    type: str = Field(pattern="^urn:sordino:")
+    type: str = Field(pattern=f"^{PROBLEM_URN}")
     title: str
     status: int
     detail: str
@@ -37,7 +37,7 @@ def describe_api(app: FastAPI) -> dict[str, Any]:
         schemas.pop(name, None)
     problem = {
         "description": "An error",
-        "content": {MEDIA_TYPE: {"schema": {"$ref": _TEMPLATE.format(model="ProblemDetails")}}},
+        "content": {PROBLEM_TYPE: {"schema": {"$ref": _TEMPLATE.format(model="ProblemDetails")}}},
     }
     for operations in content["paths"].values():
         for operation in operations.values():

@@ -1,4 +1,4 @@
-"""The days that a batch may name."""
+"""Days in UTC, and those that a batch may name."""
 
 from __future__ import annotations
 

@@ -17,12 +17,8 @@ from fastapi.responses import JSONResponse, Response
 from sqlalchemy.exc import DBAPIError, OperationalError, TimeoutError
 from starlette.exceptions import HTTPException
 
+from sordino.device.sending.wire import PROBLEM_TYPE, PROBLEM_URN
 from sordino.server.pages.error_pages import error_page, wants_page
-
-PROBLEM_URN: Final = "urn:sordino:"
-"""The prefix of the type of a problem; its code follows."""
-
-MEDIA_TYPE: Final = "application/problem+json"
 
 RETRY_SECONDS: Final = 2
 """Seconds after which a request may be repeated while the database is away."""
@@ -62,7 +58,7 @@ class Problem(Exception):  # noqa: N818 (the word of RFC 9457)
             "detail": self.detail,
             **self.extra,
         }
-        return JSONResponse(content, self.status, self.headers, MEDIA_TYPE)
+        return JSONResponse(content, self.status, self.headers, PROBLEM_TYPE)
 
 
 def absent(kind: str) -> Problem:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from sordino.device.sending.wire import LARGEST_BODY
+
 DATABASE_FILE: Final = "sordino.sqlite3"
 KEYS_FILE: Final = "keys.sqlite3"
 
@@ -35,7 +37,7 @@ class ServerSettings:
     """
     address: str = "http://127.0.0.1:8000"
     """The address that browsers use: the origin of cookies, forms and passkeys."""
-    largest_body: int = 4 << 20  # bytes
+    largest_body: int = LARGEST_BODY
     requests_per_minute: int = 600
     """Of a device or an account."""
     traces: str = ""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from fastapi import Request
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sordino.server.database.engine import connect
@@ -29,6 +30,11 @@ class Store:
         """Close all connections."""
         self.engine.dispose()
         self.keys.close()
+
+    def check(self) -> None:
+        """Raise an error of the database where it does not answer."""
+        with self.reading() as session:
+            session.execute(select(1))
 
     def forget_logs(self) -> bool:
         """Empty the logs of writes of SQLite, which may hold deleted rows. False where a reader

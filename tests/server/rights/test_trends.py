@@ -255,6 +255,12 @@ def test_group_share_covers_the_truth() -> None:
     assert group_share(0.3, 0.1, None) == (None, None, None)
 
 
+def test_a_card_without_speakers_of_other_emotions_is_no_error() -> None:
+    rates = Rates(RATE, (FALSE, FALSE), replace(FALSE, speakers=0))
+    share = group_share(0.3, 0.1, rates).share
+    assert share is None or 0 <= share <= 1
+
+
 def test_counts_skip_users_without_key(scene: Scene) -> None:
     policy, user = scene.policies["drawn"].id, scene.participant.id
     add_days(scene, user, {0: 0.5, 3: 0.1}, policy)

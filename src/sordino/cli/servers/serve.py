@@ -11,10 +11,11 @@ import typer
 
 from sordino.cli.devices.sending import TOKEN_VARIABLE
 from sordino.cli.options import HostOption, PortOption
-from sordino.errors import SordinoError, StorageError, install_step
+from sordino.errors import SordinoError, StorageError
 from sordino.progress import listed, printable
 
 if TYPE_CHECKING:
+    from sordino.device import Bundle
     from sordino.server.first_start import FirstStart
     from sordino.server.settings import OpenIdProvider
     from sordino.server.store import Store
@@ -149,14 +150,8 @@ def serve(
     Example:
       sordino serve --bundle mute.sordino
     """
-    try:
-        from sordino.server.app import create_app
-    except ModuleNotFoundError as error:
-        package = (error.name or "").split(".")[0]
-        raise StorageError(
-            f"{package} is not installed, expected it for a server: {install_step('server')}"
-        ) from error
     from sordino.server.access.invitation import FIRST_LOGIN, recover_login
+    from sordino.server.app import create_app
     from sordino.server.first_start import first_start, read_bundle, waits_for_operator
     from sordino.server.folder_lock import lock_folder
     from sordino.server.http_server import configuration, open_listener, server
@@ -176,8 +171,8 @@ def serve(
         origin = app.state.access.origin
         start = first_start(app.state.store, content)
         _print_start(local, origin, start, bundle)
-        if bundle is not None:
-            _warn_of_no_trend(app.state.store, bundle)
+        if content is not None:
+            _warn_of_no_trend(app.state.store, str(bundle), content)
         if start.operator_token is None and not recover and waits_for_operator(app.state.store):
             typer.secho(
                 f"the account {FIRST_LOGIN} has no password yet: a start with `--recover "
@@ -221,17 +216,16 @@ def _provider(issuer: str, client: str, secret: Path | None) -> OpenIdProvider |
     return OpenIdProvider(issuer, client, text)
 
 
-def _warn_of_no_trend(store: Store, bundle: Path) -> None:
+def _warn_of_no_trend(store: Store, name: str, bundle: Bundle) -> None:
     """Say which policies of a registered bundle can give no trend."""
-    from sordino.device import read
     from sordino.device.bundle.archive import sha256
     from sordino.server.trends.rates import policies_without_trend
 
     with store.reading() as session:
-        policies = policies_without_trend(session, sha256(read(bundle).manifest))
+        policies = policies_without_trend(session, sha256(bundle.manifest))
     if policies:
         typer.secho(
-            f"{bundle}: no trend of {listed(policies)}, because the card has no drawn release with "
+            f"{name}: no trend of {listed(policies)}, because the card has no drawn release with "
             "pass rates: fit one on more speakers",
             fg="yellow",
             err=True,

@@ -11,7 +11,7 @@ import typer
 from sordino.cli.options import JsonOption
 from sordino.cli.output import write_json
 from sordino.cli.servers.serve import FOLDER, DatabaseOption, FolderOption, KeysOption
-from sordino.errors import SignatureError, StorageError, install_step
+from sordino.errors import SignatureError, StorageError
 
 if TYPE_CHECKING:
     from sordino.server.settings import ServerSettings
@@ -171,13 +171,8 @@ def verify(
 
 def _settings(folder: Path, database: str, keys: str) -> ServerSettings:
     """The settings of an existing server. Raises `StorageError`."""
-    try:
-        from sordino.server.settings import DATABASE_FILE, ServerSettings
-    except ModuleNotFoundError as error:
-        package = (error.name or "").split(".")[0]
-        raise StorageError(
-            f"{package} is not installed, expected it for a server: {install_step('server')}"
-        ) from error
+    from sordino.server.settings import DATABASE_FILE, ServerSettings
+
     path = folder.expanduser()
     if not database and not (path / DATABASE_FILE).is_file():
         raise StorageError(

@@ -88,6 +88,11 @@ class PolicyEntry:
     arrays: str | None = None
     """The file of the prototypes."""
 
+    @property
+    def releases_prototypes(self) -> bool:
+        """Whether a released vector is a prototype, bit for bit."""
+        return self.chance.get("kind") in ("drawn", "clip-drawn")
+
 
 @dataclass(frozen=True, eq=False)
 class Bundle:

@@ -12,7 +12,6 @@ any other answer                  nothing more is sent; the queue stays: a redir
 from __future__ import annotations
 
 import base64
-import hashlib
 import random
 import time
 from collections.abc import Callable
@@ -41,9 +40,6 @@ FIRST_WAIT_SECONDS: Final = 2.0
 
 LONGEST_WAIT_SECONDS: Final = 60.0
 """The longest wait between two attempts. A server that asks for more ends this call of `send`."""
-
-SENDABLE_DRAWS: Final = ("drawn", "clip-drawn")
-"""The keyed random draws with a prototype as result, which is sent as its row."""
 
 _RANDOM: Final = random.SystemRandom()
 
@@ -186,9 +182,9 @@ class Sender:
 
     def _next(self) -> QueuedBatch | None:
         """The batch to send. The first one of a new queue needs the last number of the server."""
-        if not self._queue.count()[0]:
-            return None
         if not self._queue.has_numbers():
+            if not self._queue.count()[0]:
+                return None
             answer = self._request("GET", wire.DEVICE_PATH)
             _raise_unless_ok(answer)
             try:
@@ -241,7 +237,7 @@ class Sender:
         message = wire.signed_message(self._token.sha256, batch.key, batch.body)
         public, signature = ed25519.sign(self._key, message)
         return {
-            "Sordino-Key": hashlib.sha256(public).hexdigest(),
+            "Sordino-Key": sha256(public),
             "Sordino-Signature": base64.b64encode(signature).decode(),
         }
 
@@ -251,7 +247,7 @@ class _Source:
 
     def __init__(self, bundle: Bundle, entry: PolicyEntry) -> None:
         self.entry, self._bundle = entry, sha256(bundle.manifest)
-        self.is_continuous = entry.chance.get("kind") not in SENDABLE_DRAWS
+        self.is_continuous = not entry.releases_prototypes
         self._rows: dict[bytes, int] = {}
         if not self.is_continuous and entry.arrays is not None:
             prototypes: Vectors = bundle.arrays(entry.arrays)["prototypes"]

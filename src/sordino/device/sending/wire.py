@@ -58,7 +58,10 @@ SIGNED_PREFIX: Final = b"sordino releases 1\n"
 BATCH_TYPE: Final = "application/json"
 PROBLEM_TYPE: Final = "application/problem+json"
 
-_CODE: Final = re.compile(r"urn:sordino:([a-z][a-z-]{0,39})")
+PROBLEM_URN: Final = "urn:sordino:"
+"""The prefix of the type of a problem; its code follows."""
+
+_CODE: Final = re.compile(PROBLEM_URN + r"([a-z][a-z-]{0,39})")
 
 
 class Refusal(NamedTuple):

@@ -37,7 +37,6 @@ class Access:
     """The state of a running server that belongs to no database."""
 
     def __init__(self, settings: ServerSettings) -> None:
-        self.settings = settings
         self.key = load_server_key(settings.folder)
         address = urlsplit(settings.address)
         self.host = address.hostname or ""

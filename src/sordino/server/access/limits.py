@@ -34,11 +34,6 @@ class TokenBuckets:
             self._keep(key, tokens - 1)
             return 0.0
 
-    def wait(self, key: Hashable) -> float:
-        """The seconds until the next token, 0 where there is one. Takes none."""
-        with self._lock:
-            return max(0.0, (1 - self._tokens(key)) / self._rate)
-
     def give_back(self, key: Hashable) -> None:
         """Return a token that an allowed request took."""
         with self._lock:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import hmac
 import os
@@ -14,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from sordino import storage
 from sordino.errors import StorageError
 from sordino.server.database.keys import USER_KEY_BYTES, Cipher
 
@@ -54,9 +54,10 @@ def load_server_key(folder: Path) -> ServerKey:
     length, or one that other users of the machine can read.
     """
     path = folder / SERVER_KEY_FILE
-    if not path.exists():
-        _make(path)
-    mode = stat.S_IMODE(path.stat().st_mode)
+    with storage.as_storage_error(path):
+        if not path.exists():
+            storage.create(path, os.urandom(USER_KEY_BYTES))
+        mode = stat.S_IMODE(path.stat().st_mode)
     if os.name == "posix" and mode & 0o077:
         raise StorageError(f"{path} has mode {mode:o}, expected 600: run chmod 600 {path}")
     key = path.read_bytes()
@@ -65,15 +66,3 @@ def load_server_key(folder: Path) -> ServerKey:
             f"{path} has {len(key)} bytes, expected {USER_KEY_BYTES}: restore it from your copy"
         )
     return ServerKey(key)
-
-
-def _make(path: Path) -> None:
-    """Write a new key, whole or not at all; of several processes the first one wins."""
-    part = path.with_name(f"{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
-        stream.write(os.urandom(USER_KEY_BYTES))
-        stream.flush()
-        os.fsync(stream.fileno())
-    with contextlib.suppress(FileExistsError):
-        path.hardlink_to(part)
-    part.unlink()

@@ -13,11 +13,12 @@ from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import BigInteger, Engine, Integer, LargeBinary, delete, insert, select
+from sqlalchemy import BigInteger, Connection, Engine, LargeBinary, delete, insert, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from sordino.errors import StorageError
 from sordino.server.database.engine import BUSY_SECONDS, connect
+from sordino.server.database.tables import IDENTIFIER
 
 USER_KEY_BYTES: Final = 32
 NONCE_BYTES: Final = 12
@@ -35,9 +36,7 @@ class UserKey(_Base):
 
     __tablename__ = "user_key"
 
-    participant_id: Mapped[int] = mapped_column(
-        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False
-    )
+    participant_id: Mapped[int] = mapped_column(IDENTIFIER, primary_key=True, autoincrement=False)
     key: Mapped[bytes] = mapped_column(LargeBinary(USER_KEY_BYTES))
 
 
@@ -46,9 +45,7 @@ class DestroyedKey(_Base):
 
     __tablename__ = "destroyed_key"
 
-    participant_id: Mapped[int] = mapped_column(
-        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False
-    )
+    participant_id: Mapped[int] = mapped_column(IDENTIFIER, primary_key=True, autoincrement=False)
     time: Mapped[int] = mapped_column(BigInteger)
 
 
@@ -94,8 +91,12 @@ class KeyStore:
 
     def check(self) -> None:
         """Raise an error of the database where the store does not answer."""
-        with self._engine.connect().execution_options(reads=True) as connection:
+        with self._reading() as connection:
             connection.execute(select(1))
+
+    def _reading(self) -> Connection:
+        """A connection that waits for no writer."""
+        return self._engine.connect().execution_options(reads=True)
 
     def create(self, participant_id: int) -> None:
         """Make the key of a new participant."""
@@ -105,7 +106,7 @@ class KeyStore:
 
     def cipher(self, participant_id: int) -> Cipher:
         """The cipher of a participant. Raises `StorageError` for a destroyed key."""
-        with self._engine.connect().execution_options(reads=True) as connection:
+        with self._reading() as connection:
             key = connection.scalar(
                 select(UserKey.key).where(UserKey.participant_id == participant_id)
             )
@@ -118,7 +119,7 @@ class KeyStore:
     def ciphers(self, participant_ids: Iterable[int]) -> Mapping[int, Cipher]:
         """The ciphers of many participants; those without a key are absent."""
         ciphers: dict[int, Cipher] = {}
-        with self._engine.connect().execution_options(reads=True) as connection:
+        with self._reading() as connection:
             numbers = list(participant_ids)
             for part in (numbers[i : i + _PART] for i in range(0, len(numbers), _PART)):
                 rows = connection.execute(
@@ -148,12 +149,12 @@ class KeyStore:
 
     def destroyed(self) -> frozenset[int]:
         """The participants that were deleted."""
-        with self._engine.connect().execution_options(reads=True) as connection:
+        with self._reading() as connection:
             return frozenset(connection.scalars(select(DestroyedKey.participant_id)))
 
     def existing(self) -> frozenset[int]:
         """The participants that have a key."""
-        with self._engine.connect().execution_options(reads=True) as connection:
+        with self._reading() as connection:
             return frozenset(connection.scalars(select(UserKey.participant_id)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -26,10 +27,11 @@ def downgrade(engine: Engine, revision: str) -> None:
 
 def current(engine: Engine) -> str:
     """The revision of the tables; empty before the first."""
-    with engine.connect() as connection:
+    with engine.connect().execution_options(reads=True) as connection:
         return MigrationContext.configure(connection).get_current_revision() or ""
 
 
+@cache
 def newest() -> str:
     """The newest revision that this version of sordino knows."""
     return ScriptDirectory(str(_SCRIPTS)).get_current_head() or ""

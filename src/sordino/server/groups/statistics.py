@@ -30,6 +30,7 @@ from sordino.server.database.rights_tables import (
     PrivacySpending,
 )
 from sordino.server.database.tables import BundlePolicy, BundleRow, DailyCount, Purpose, StudyRow
+from sordino.server.days import utc_day
 from sordino.server.groups.private_sums import PrivateSum, private_sum
 from sordino.server.rights import audit
 from sordino.server.rights.consent import users_consenting
@@ -94,7 +95,7 @@ def _due(
 
 def closed_weeks(now: int) -> list[datetime.date]:
     """The Mondays of the closed weeks that are computed at a time, in ascending order."""
-    today = datetime.datetime.fromtimestamp(now, datetime.UTC).date()
+    today = utc_day(now)
     last = today - GRACE_DAYS * DAY - WEEK
     monday = last - last.weekday() * DAY
     return [monday - WEEK * back for back in reversed(range(MOST_WEEKS))]

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from sqlalchemy import Connection, select
 
-from sordino.device.sending.wire import signed_message
+from sordino.device.sending.wire import BATCH_FORMAT, signed_message
 from sordino.errors import StorageError
 from sordino.server.access.principal import Principal
 from sordino.server.database.keys import Cipher
@@ -27,10 +27,10 @@ from sordino.server.database.payloads import (
     release_place,
 )
 from sordino.server.database.tables import Device, Participant, Purpose
+from sordino.server.days import check_day
 from sordino.server.errors import Problem
 from sordino.server.ingest import statements
 from sordino.server.ingest.batch import (
-    WIRE_FORMAT,
     DevicePolicy,
     DeviceState,
     ReleaseBatch,
@@ -38,7 +38,6 @@ from sordino.server.ingest.batch import (
     parse_batch,
 )
 from sordino.server.ingest.ciphers import CipherCache
-from sordino.server.ingest.days import check_day
 from sordino.server.ingest.policies import IngestPolicy, PolicyCache, policies_of
 from sordino.server.ingest.signatures import BatchSignature, check_signature
 from sordino.server.rights.consent import consents
@@ -225,7 +224,7 @@ class _Storing:
                 "device_id": self.device.device_id,
                 "participant_id": self.device.participant_id,
                 "bundle_policy_id": policy.id,
-                "format": WIRE_FORMAT,
+                "format": BATCH_FORMAT,
                 "day": day,
             },
             numbers,
@@ -243,15 +242,14 @@ class _Storing:
     def count(self, day: datetime.date, policy: IngestPolicy, bins: list[int]) -> None:
         """Add the releases to the count of their day; the lock of the user's row covers it."""
         user = self.device.participant_id
-        assert user is not None
         row = {"participant_id": user, "day": day, "bundle_policy_id": policy.id}
         counts = np.bincount(bins, minlength=policy.bin_count)
         payload = self.connection.scalar(statements.COUNTED, row)
+        if payload is not None:
+            counts = counts + decrypt_counts(self.cipher, payload, user, day, policy.id)
+        encrypted = encrypt_counts(self.cipher, counts, user, day, policy.id)
         if payload is None:
-            encrypted = encrypt_counts(self.cipher, counts, user, day, policy.id)
             self.connection.execute(statements.ADD_COUNT, row | {"payload": encrypted})
             return
-        counts = counts + decrypt_counts(self.cipher, payload, user, day, policy.id)
-        encrypted = encrypt_counts(self.cipher, counts, user, day, policy.id)
         key = {"of_participant": user, "of_day": day, "of_policy": policy.id}
         self.connection.execute(statements.SET_COUNT, key | {"payload": encrypted})

@@ -8,16 +8,14 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
-from sordino.device.sending.wire import MOST_RELEASES
+from sordino.device.bundle.families import MOST_PROTOTYPES
+from sordino.device.sending.wire import BATCH_FORMAT, MOST_RELEASES
 from sordino.server.errors import Problem, invalid
-
-WIRE_FORMAT: Final = 1
-"""The version of the format, stored with each release."""
 
 LAST_NUMBER: Final = (1 << 53) - 1
 """The largest number of a release; JSON readers agree on integers up to it."""
-LARGEST_INDEX: Final = (1 << 17) - 1
-"""The largest index of a prototype (`sordino.device.bundle.families.MOST_PROTOTYPES`)."""
+LARGEST_INDEX: Final = MOST_PROTOTYPES - 1
+"""The largest index of a prototype."""
 WIDEST_RELEASE: Final = 1 << 16
 
 Number = Annotated[int, Field(ge=1, le=LAST_NUMBER)]
@@ -50,7 +48,7 @@ class VectorRelease(WireModel):
 class ReleaseBatch(WireModel):
     """Releases of one device under one policy on one day."""
 
-    format: Annotated[int, Field(ge=WIRE_FORMAT, le=WIRE_FORMAT)]
+    format: Annotated[int, Field(ge=BATCH_FORMAT, le=BATCH_FORMAT)]
     bundle: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     """SHA-256 of manifest.json."""
     policy: Annotated[str, Field(pattern=r"^[^\x00]{1,200}$")]

@@ -36,7 +36,7 @@ class IngestPolicy:
     bins: NDArray[np.int64] | None = field(repr=False)
     """The bin of each prototype `(n,)`; None for a continuous policy."""
 
-    @property
+    @cached_property
     def bin_count(self) -> int:
         """Numbers in a daily count."""
         return 1 if self.bins is None else int(self.bins.max()) + 1

@@ -6,12 +6,13 @@ import datetime
 import platform
 import shutil
 import time
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Engine, func, select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -19,6 +20,7 @@ from sordino import __version__
 from sordino.server.database.migration import current, newest
 from sordino.server.database.rights_tables import PrivacyBudget, PrivacySpending
 from sordino.server.database.tables import BatchRow, Device, Participant, StudyRow
+from sordino.server.days import utc_day
 from sordino.server.pages.views import HealthCheck, StudyLine
 from sordino.server.rights import audit
 from sordino.server.store import Store
@@ -36,8 +38,8 @@ def checks(store: Store, session: Session) -> list[HealthCheck]:
     """Whether each part of a server works."""
     found, expected = current(store.engine), newest()
     return [
-        _answers("Database", store.engine),
-        _answers("Keys of users", store.keys._engine),
+        _answers("Database", store.check),
+        _answers("Keys of users", store.keys.check),
         HealthCheck(
             "Tables",
             "current" if found == expected else "of another version",
@@ -118,11 +120,10 @@ def versions() -> dict[str, str]:
     }
 
 
-def _answers(name: str, engine: Engine) -> HealthCheck:
+def _answers(name: str, check: Callable[[], object]) -> HealthCheck:
     start = time.perf_counter()
     try:
-        with engine.connect().execution_options(reads=True) as connection:
-            connection.execute(text("SELECT 1"))
+        check()
     except SQLAlchemyError as error:
         return HealthCheck(name, "no answer", False, type(error).__name__)
     seconds = time.perf_counter() - start
@@ -142,7 +143,7 @@ def _space(folder: Path) -> HealthCheck:
 
 
 def _retention(session: Session, now: int) -> HealthCheck:
-    today = datetime.datetime.fromtimestamp(now, datetime.UTC).date()
+    today = utc_day(now)
     overdue = [
         study.name
         for study in session.scalars(select(StudyRow).order_by(StudyRow.name))

@@ -20,6 +20,7 @@ from sordino.server.database.tables import (
     ReleaseRow,
     StudyRow,
 )
+from sordino.server.days import utc_day
 from sordino.server.errors import absent
 from sordino.server.pages.limits import limits_of
 from sordino.server.pages.rendering import day
@@ -74,7 +75,7 @@ def limits_of_user(session: Session, participant_id: int) -> list[PolicyLimits]:
 
 def bundle_label(bundle: BundleRow) -> str:
     """A bundle by its name, the first 8 digits of its digest, and the day of its registration."""
-    created = datetime.datetime.fromtimestamp(bundle.created, datetime.UTC).date()
+    created = utc_day(bundle.created)
     return f"{bundle.name or 'without a name'} ({bundle.digest[:8]}, {day(created)})"
 
 
@@ -92,8 +93,8 @@ def consents_of(session: Session, study_id: int, participant_id: int) -> list[Co
     """The newest decision about each purpose and each policy of the bundles in use, and about
     those of earlier bundles that were decided. Version 0 is no decision yet.
     """
-    names = _policy_names(session, study_id, true())
-    current = _policy_names(session, study_id, BundleRow.retired.is_(None))
+    names = policy_names(session, study_id, true())
+    current = policy_names(session, study_id, BundleRow.retired.is_(None))
     decisions = {
         (decision.policy, decision.purpose): decision  # the newest version stays
         for decision in session.scalars(
@@ -119,7 +120,7 @@ def consents_of(session: Session, study_id: int, participant_id: int) -> list[Co
     return rows
 
 
-def _policy_names(session: Session, study_id: int, which: ColumnElement[bool]) -> dict[str, str]:
+def policy_names(session: Session, study_id: int, which: ColumnElement[bool]) -> dict[str, str]:
     """The policies of bundles of a study: digest to the name in the newest one."""
     rows = session.execute(
         select(BundlePolicy.digest, BundlePolicy.name)

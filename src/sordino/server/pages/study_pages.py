@@ -14,6 +14,7 @@ from sordino.server.access.arguments import AccessOf, ResearchPrincipal, StoreOf
 from sordino.server.access.principal import Principal
 from sordino.server.access.routes.accounts import InvitationRequest, create_invitation
 from sordino.server.database.tables import Purpose, StudyRow
+from sordino.server.days import utc_day
 from sordino.server.errors import Problem, absent
 from sordino.server.groups.routes import read_statistics
 from sordino.server.groups.statistics import WEEK
@@ -79,17 +80,17 @@ def participant_page(
     """The trends that a participant lets researchers see. The log says that they were read."""
     with store.transaction() as session:
         user = subject(session, principal, participant)
-        permitted = [
-            digest
-            for digest in policies_with_decisions(session, user.study_id)
+        permitted = {
+            digest: name
+            for digest, name in policies_with_decisions(session, user.study_id).items()
             if consents(session, user.id, Purpose.RESEARCH, digest)
-        ]
+        }
         if not permitted:
             raise absent("trend")
         for digest in permitted:
             permit_research(session, store, principal, user, digest)
     with store.reading() as session:
-        trends = user_trends(session, store, user, TREND_DAYS, permitted.__contains__)
+        trends = user_trends(session, store, user, TREND_DAYS, permitted)
     return show(
         request,
         principal,
@@ -206,7 +207,7 @@ def _share(part: int, whole: int) -> float | None:
 def _table(principal: Principal, store: Store) -> CohortTable:
     """The table of the last days; the audit log says that it was read."""
     assert principal.study_id is not None
-    last = datetime.datetime.fromtimestamp(store.now(), datetime.UTC).date()
+    last = utc_day(store.now())
     with store.transaction() as session:
         audit.record(
             session,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from sordino.server.database.tables import BundlePolicy, BundleRow, Participant
+from sordino.server.database.tables import BundlePolicy, Participant
+from sordino.server.days import utc_day
 from sordino.server.pages.plots import NARROW, WIDE, TrendPlot, trend_plot
+from sordino.server.pages.stored import policy_names
 from sordino.server.pages.views import ShownPeriod, ShownTrend
 from sordino.server.store import Store
 from sordino.server.trends.user import Step, UserTrend, user_trend
@@ -35,33 +36,24 @@ def user_trends(
     store: Store,
     user: Participant,
     days: int,
-    permits: Callable[[str], bool] = lambda _digest: True,
+    policies: Mapping[str, str],
 ) -> list[ShownTrend]:
-    """The trends of a user over the last days, one for each policy with releases in this time.
-
-    `permits` says of the digest of a policy whether its trend is shown.
+    """The trends of a user over the last days, one for each of the policies (digest to name) with
+    releases in this time.
     """
-    last = datetime.datetime.fromtimestamp(store.now(), datetime.UTC).date()
+    last = utc_day(store.now())
     first = last - datetime.timedelta(days - 1)
     step = Step.DAY if days <= LONGEST_BY_DAY else Step.WEEK
-    policies = policies_with_decisions(session, user.study_id)
     trends = [
-        (policies[digest], user_trend(session, store, user, digest, first, last, step))
-        for digest in policies
-        if permits(digest)
+        (name, user_trend(session, store, user, digest, first, last, step))
+        for digest, name in policies.items()
     ]
     return [_view(name, item) for name, item in trends if item.periods]
 
 
 def policies_with_decisions(session: Session, study_id: int) -> dict[str, str]:
     """The policies of a study that have trends: digest to the name in the newest bundle."""
-    rows = session.execute(
-        select(BundlePolicy.digest, BundlePolicy.name)
-        .join(BundleRow, BundleRow.id == BundlePolicy.bundle_id)
-        .where(BundleRow.study_id == study_id, BundlePolicy.bins.is_not(None))
-        .order_by(BundlePolicy.id)
-    )
-    return {row.digest: row.name for row in rows}
+    return policy_names(session, study_id, BundlePolicy.bins.is_not(None))
 
 
 def _view(name: str, item: UserTrend) -> ShownTrend:

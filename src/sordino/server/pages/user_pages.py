@@ -17,7 +17,7 @@ from sordino.server.pages.limits import sentence
 from sordino.server.pages.rendering import page
 from sordino.server.pages.shown import DONE, show
 from sordino.server.pages.stored import limits_of_user, stored_of
-from sordino.server.pages.trend_views import plotted, user_trends
+from sordino.server.pages.trend_views import plotted, policies_with_decisions, user_trends
 from sordino.server.registry.routes import revoke_device
 from sordino.server.rights import audit
 from sordino.server.rights.consent import add_decision, set_paused
@@ -49,7 +49,8 @@ def trend_page(
     """My trend: by day for a month, by week for longer."""
     with store.reading() as session:
         user = subject(session, principal, OWN_NAME)
-        trends = user_trends(session, store, user, int(days))
+        policies = policies_with_decisions(session, user.study_id)
+        trends = user_trends(session, store, user, int(days), policies)
         recoveries = audit.recoveries(session, user.id, store.now() - RECOVERY_SECONDS)
     return show(
         request,

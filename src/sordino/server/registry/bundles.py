@@ -18,9 +18,6 @@ from sordino.server.errors import Problem
 from sordino.server.registry.studies import insert
 from sordino.server.store import Store
 
-PROTOTYPE_DRAWS: Final = ("drawn", "clip-drawn")
-"""The keyed random draws after which a released vector is a prototype, bit for bit."""
-
 LARGEST_BUNDLE: Final = LARGEST_BYTES
 
 _LONGEST_NAME: Final = 100
@@ -64,7 +61,7 @@ def parse_bundle(content: bytes) -> Bundle:
 
 def _policy(file: Bundle, entry: PolicyEntry, bundle_id: int) -> BundlePolicy:
     prototypes, bins = None, None
-    if entry.chance["kind"] in PROTOTYPE_DRAWS and entry.arrays is not None:
+    if entry.releases_prototypes and entry.arrays is not None:
         arrays = file.arrays(entry.arrays)
         prototypes = np.ascontiguousarray(arrays["prototypes"], "<f4").tobytes()
         bins = np.ascontiguousarray(arrays["bin"], "<i8").tobytes()

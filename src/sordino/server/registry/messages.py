@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from sordino.server.database.tables import BundleRow, Device, Participant, SigningKey, StudyRow
+from sordino.server.days import LONGEST_RETENTION
 from sordino.server.ingest.batch import WireModel
-from sordino.server.ingest.days import LONGEST_RETENTION
 from sordino.server.registry.studies import PSEUDONYM, STUDY_NAME
 
 SMALLEST_GROUP = 10

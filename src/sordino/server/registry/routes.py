@@ -11,8 +11,8 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from sordino.server.access.arguments import Person, RowNumber, Staff, StoreOf
-from sordino.server.access.principal import Principal, Scope, require
+from sordino.server.access.arguments import OperatePrincipal, Person, RowNumber, Staff, StoreOf
+from sordino.server.access.principal import Principal, Scope
 from sordino.server.database.tables import (
     BundlePolicy,
     BundleRow,
@@ -40,7 +40,6 @@ ANSWER_ROWS: Final = 1000
 
 router = APIRouter(prefix="/v1/studies", tags=["registry"])
 
-AsOperator = Annotated[Principal, Depends(require(Scope.OPERATE))]
 NamePath = Annotated[str, Path(pattern=r"^[^\x00]{1,100}$")]
 Digest = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
 After = Annotated[str, Query(pattern=r"^[^\x00]{0,64}$")]
@@ -66,7 +65,7 @@ async def file_body(
 
 @router.post("", status_code=201)
 def post_study(
-    principal: AsOperator, store: StoreOf, request: messages.StudyRequest
+    principal: OperatePrincipal, store: StoreOf, request: messages.StudyRequest
 ) -> messages.StudyInfo:
     """Make a study, a tenant apart from all others."""
     with store.transaction() as session:

@@ -26,8 +26,11 @@ class Content(NamedTuple):
     """What a copy of the database holds."""
 
     studies: int
+    """Studies."""
     users: int
+    """Participants of all studies."""
     releases: int
+    """Stored releases."""
 
 
 _FORMAT = b"SQLite format 3\x00"

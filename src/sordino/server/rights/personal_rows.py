@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from sordino.server.database.keys import Cipher
 from sordino.server.database.metadata import TABLES_METADATA
-from sordino.server.database.payloads import count_place, index_of, release_place
+from sordino.server.database.payloads import decrypt_counts, index_of, release_place
 from sordino.server.database.rights_tables import AuditEvent
 from sordino.server.database.tables import BundlePolicy, DailyCount, ReleaseRow
 from sordino.server.rights.personal_data import rows_of
@@ -30,7 +30,6 @@ PAYLOADS: Final = {RELEASE_TABLE.c.payload, COUNT_TABLE.c.payload}
 Record = dict[str, Any]
 _PART: Final = 1000  # rows that are read together
 _FLOATS: Final = np.dtype("<f4")
-_COUNTS: Final = np.dtype("<i8")
 
 RELEASE_FIELDS: Final = (
     pa.field("prototype", pa.int64()),
@@ -83,9 +82,9 @@ class PersonalRows:
         return row
 
     def _count(self, row: Record) -> Record:
-        place = count_place(row["participant_id"], row["day"], row["bundle_policy_id"])
-        payload = self._cipher.decrypt(row.pop("payload"), place)
-        row["releases_by_bin"] = np.frombuffer(payload, _COUNTS).tolist()
+        place = (row["participant_id"], row["day"], row["bundle_policy_id"])
+        counts = decrypt_counts(self._cipher, row.pop("payload"), *place)
+        row["releases_by_bin"] = counts.tolist()
         return row
 
     def _is_continuous(self, bundle_policy_id: int) -> bool:

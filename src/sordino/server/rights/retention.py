@@ -17,6 +17,7 @@ from sordino.errors import StorageError
 from sordino.server.database.keys import forget_log
 from sordino.server.database.rights_tables import AuditEvent
 from sordino.server.database.tables import Device, Participant, StudyRow
+from sordino.server.days import utc_day
 from sordino.server.rights import audit
 from sordino.server.rights.personal_data import rows_of
 from sordino.server.store import Store
@@ -46,7 +47,7 @@ def delete_expired(store: Store, *, confirmed: bool = False) -> dict[str, int]:
         studies = session.execute(select(StudyRow.id, StudyRow.retention_days)).all()
     counts: dict[str, int] = {}
     for study_id, days in studies:
-        before = _date(now) - datetime.timedelta(days=days)
+        before = utc_day(now) - datetime.timedelta(days=days)
         expired = {
             table.name: sum(_steps(store, table, study_id, before)) for table in dated_tables()
         }
@@ -75,9 +76,9 @@ def _check_clock(session: Session, now: int, confirmed: bool) -> None:
     if last is None or confirmed or now - last <= LARGEST_GAP_DAYS * DAY_SECONDS:
         return
     raise StorageError(
-        f"the clock says {_date(now)}, the last deletion of expired releases was on {_date(last)}, "
-        f"expected at most {LARGEST_GAP_DAYS} days between them: check the clock, then run "
-        "`sordino store upkeep --clock-is-right`"
+        f"the clock says {utc_day(now)}, the last deletion of expired releases was on "
+        f"{utc_day(last)}, expected at most {LARGEST_GAP_DAYS} days between them: check the clock, "
+        "then run `sordino store upkeep --clock-is-right`"
     )
 
 
@@ -103,7 +104,3 @@ def _expired(table: Table, study_id: int, before: datetime.date) -> ColumnElemen
     else:
         owner = table.c.device_id.in_(select(Device.id).where(Device.participant_id.in_(users)))
     return and_(owner, table.c.day < before)
-
-
-def _date(time: int) -> datetime.date:
-    return datetime.datetime.fromtimestamp(time, datetime.UTC).date()

@@ -22,6 +22,7 @@ from sordino.server.database.tables import (
     Participant,
     Purpose,
 )
+from sordino.server.days import utc_day
 from sordino.server.rights.consent import users_consenting
 from sordino.server.store import Store
 from sordino.server.trends.counts import UserCounts, daily_counts, policy_rows, study_users
@@ -133,7 +134,7 @@ def _users(
     rows = []
     for user in users:
         number, last_day = days.get(user.id, (0, None))
-        added = datetime.datetime.fromtimestamp(user.created, datetime.UTC).date()
+        added = utc_day(user.created)
         expected = (last - max(first, added)).days + 1
         rows.append(
             CohortUser(

@@ -34,8 +34,8 @@ def group_share(passes: float, standard_error: float, rates: Rates | None) -> Gr
         return GroupShare()
     h, f = rates.hit.mean, rates.false_pass.mean
     share = min(max((passes - f) / (h - f), 0.0), 1.0)
-    hit_error = rates.required.sd**2 / rates.required.speakers
-    false_error = rates.rest.sd**2 / rates.rest.speakers + rates.mix_variance
+    hit_error = rates.required.mean_variance
+    false_error = rates.rest.mean_variance + rates.mix_variance
     variance = standard_error**2 + share**2 * hit_error + (1 - share) ** 2 * false_error
     half = Z * math.sqrt(variance) / (h - f)
     return GroupShare(

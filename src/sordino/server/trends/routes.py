@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Query
 from sqlalchemy.orm import Session
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from sordino.server.access.arguments import ResearchPrincipal, StoreOf, UserOrResearcher
 from sordino.server.access.principal import Principal, Scope
 from sordino.server.database.tables import Participant, Purpose
+from sordino.server.days import utc_day
 from sordino.server.errors import Problem
 from sordino.server.rights import audit
 from sordino.server.rights.consent import consents
@@ -20,6 +21,9 @@ from sordino.server.store import Store
 from sordino.server.trends.cohort import cohort_table
 from sordino.server.trends.models import CohortAnswer, TrendAnswer
 from sordino.server.trends.user import LONGEST_DAYS, Step, newest_policy, user_trend
+
+USUAL_DAYS: Final = 90
+"""Days of an answer without a first day."""
 
 router = APIRouter(prefix="/v1", tags=["trends"])
 
@@ -100,11 +104,11 @@ def read_cohort(
 
 
 def days(
-    store: Store, first: datetime.date | None, last: datetime.date | None, default: int = 90
+    store: Store, first: datetime.date | None, last: datetime.date | None
 ) -> tuple[datetime.date, datetime.date]:
     """The first and the last day that are asked for. Raises `Problem` 422 for too many or none."""
-    end = last or datetime.datetime.fromtimestamp(store.now(), datetime.UTC).date()
-    start = first or end - datetime.timedelta(days=min(default, (end - datetime.date.min).days))
+    end = last or utc_day(store.now())
+    start = first or end - datetime.timedelta(days=min(USUAL_DAYS, (end - datetime.date.min).days))
     if not 0 <= (end - start).days < LONGEST_DAYS:
         raise Problem(
             "invalid",
