@@ -80,7 +80,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--devices", type=int, default=1000)
     parser.add_argument("--batch", type=int, default=20)
-    parser.add_argument("--connections", type=int, default=4)
+    parser.add_argument("--connections", type=int, default=2)
     parser.add_argument("--json", metavar="FILE", help="- is standard output")
     options = parser.parse_args()
     if options.database == "postgresql" and find_command("initdb") is None:

@@ -217,8 +217,8 @@ def _sizes(connection: Connection) -> dict[str, Any]:
     ).one()
     return {
         "rows": rows,
-        "bytes_a_row": round(total / rows, 1),
-        "bytes_a_row_without_indexes": round(table / rows, 1),
+        "bytes_a_row": round(float(total) / rows, 1),
+        "bytes_a_row_without_indexes": round(float(table) / rows, 1),
     }
 
 

@@ -186,6 +186,9 @@ def open_listener(host: str, port: int) -> tuple[socket.socket, str]:
         raise StorageError(
             f"{host}:{port}: {error}, expected a free address: choose another --port or --host"
         ) from error
+    # asyncio does not set this for the sockets of a listener, and an answer has two parts: the
+    # second one would wait 40 ms for the acknowledgement of the first.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     shown = f"[{host}]" if ":" in host else host
     return listener, f"http://{shown}:{listener.getsockname()[1]}"
 

@@ -9,7 +9,7 @@ from fastapi import Request
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from sordino.server.database.engine import connect
+from sordino.server.database.engine import connect, reading
 from sordino.server.database.keys import KeyStore, forget_log
 from sordino.server.database.partitions import Partitions
 from sordino.server.rights.download import Downloads
@@ -22,6 +22,7 @@ class Store:
     def __init__(self, settings: ServerSettings) -> None:
         self.settings = settings
         self.engine = connect(settings.database_url)
+        self._reading = reading(self.engine)
         self.keys = KeyStore(settings.keys_url)
         self.partitions = Partitions(self.engine)
         self.downloads = Downloads(settings.folder)
@@ -55,8 +56,16 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A session that changes nothing, so that it waits for no writer."""
-        engine = self.engine.execution_options(reads=True)
-        with Session(engine, expire_on_commit=False) as session:
+        with Session(self._reading, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Session]:
+        """A session that changes nothing, and in which all tables are of the same time."""
+        options = {"reads": True, "isolation_level": "REPEATABLE READ"}
+        if self.engine.dialect.name == "sqlite":
+            del options["isolation_level"]  # all reads of a transaction are of the same time
+        with Session(self.engine.execution_options(**options), expire_on_commit=False) as session:
             yield session
 
 

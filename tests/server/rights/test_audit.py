@@ -40,7 +40,7 @@ def test_entries_cannot_be_changed(store: Store, statement: str) -> None:
     write(store)
     with pytest.raises(DBAPIError, match="append-only"), store.transaction() as session:
         session.execute(text(statement))
-    with store.reading() as session:
+    with store.snapshot() as session:
         assert audit.verify(session).number == 3
 
 
@@ -66,7 +66,7 @@ def test_a_forced_change_is_noticed(store: Store, statement: str) -> None:
         session.execute(text(statement))
     with (
         pytest.raises(StorageError, match="of the audit log was changed"),
-        store.reading() as session,
+        store.snapshot() as session,
     ):
         audit.verify(session, known)
 
@@ -78,7 +78,7 @@ def test_a_shortened_log_is_noticed_with_a_receipt(store: Store) -> None:
     drop_triggers(store)
     with store.transaction() as session:
         session.execute(text("DELETE FROM audit_event WHERE number > 1"))
-    with store.reading() as session:
+    with store.snapshot() as session:
         assert audit.verify(session).number == 1  # a chain alone cannot know its end
         with pytest.raises(StorageError, match="entry 2"):
             audit.verify(session, known)
@@ -90,7 +90,7 @@ def test_writers_at_once_keep_one_chain(store: Store) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    with store.reading() as session:
+    with store.snapshot() as session:
         assert audit.verify(session).number == 20
 
 

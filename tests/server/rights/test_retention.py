@@ -43,7 +43,7 @@ def test_each_study_keeps_its_days(scene: Scene, monkeypatch: pytest.MonkeyPatch
     ages = [[(DAY - day).days for day in days(place)] for place in (scene, other)]
     assert ages == [[364, 11, 9, 0], [9, 0]]
     assert delete_expired(scene.store)["release"] == 0
-    with scene.store.reading() as session:
+    with scene.store.snapshot() as session:
         assert session.get_one(Device, scene.device_id).last_number == 15
         assert audit.verify(session).number == 4
     assert {table.name for table in dated_tables()} == {"release", "daily_count", "batch"}

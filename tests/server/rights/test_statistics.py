@@ -190,7 +190,7 @@ def test_budget_ends_statistics_with_noise(scene: Scene, clock: Clock) -> None:
     for week in weeks:
         add_users(scene, {"a": [0.2] * 20, "b": [0.6] * 20}, week)
     compute_statistics(scene.store, scene.study.id)
-    with scene.store.reading() as session:
+    with scene.store.snapshot() as session:
         rows = statistics.statistics_of(session, scene.study.id)
         assert spent(session, scene.study.id) == 1.0  # cohorts are disjoint: they do not add up
         assert session.query(GroupMember).count() == 0

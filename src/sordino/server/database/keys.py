@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -17,7 +17,7 @@ from sqlalchemy import BigInteger, Connection, Engine, LargeBinary, delete, inse
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from sordino.errors import StorageError
-from sordino.server.database.engine import BUSY_SECONDS, connect
+from sordino.server.database.engine import BUSY_SECONDS, connect, reading
 from sordino.server.database.tables import IDENTIFIER
 
 USER_KEY_BYTES: Final = 32
@@ -64,8 +64,19 @@ class Cipher:
 
     def encrypt(self, payload: bytes, place: str) -> bytes:
         """Nonce, ciphertext and tag."""
-        nonce = os.urandom(NONCE_BYTES)
-        return nonce + self._aes.encrypt(nonce, payload, place.encode())
+        return self.encrypt_all([(payload, place)])[0]
+
+    def encrypt_all(self, payloads: Sequence[tuple[bytes, str]]) -> list[bytes]:
+        """`encrypt` of each payload and place.
+
+        All nonces are drawn at once, as each call of the operating system lets another thread run.
+        """
+        drawn = os.urandom(NONCE_BYTES * len(payloads))
+        nonces = (drawn[i : i + NONCE_BYTES] for i in range(0, len(drawn), NONCE_BYTES))
+        return [
+            nonce + self._aes.encrypt(nonce, payload, place.encode())
+            for nonce, (payload, place) in zip(nonces, payloads, strict=True)
+        ]
 
     def decrypt(self, payload: bytes, place: str) -> bytes:
         """The payload. Raises `StorageError` for a changed or moved one."""
@@ -96,7 +107,7 @@ class KeyStore:
 
     def _reading(self) -> Connection:
         """A connection that waits for no writer."""
-        return self._engine.connect().execution_options(reads=True)
+        return reading(self._engine).connect()
 
     def create(self, participant_id: int) -> None:
         """Make the key of a new participant."""

@@ -12,6 +12,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
 
+from sordino.server.database.engine import reading
+
 _SCRIPTS: Final = Path(__file__).parent / "migrations"
 
 
@@ -27,7 +29,7 @@ def downgrade(engine: Engine, revision: str) -> None:
 
 def current(engine: Engine) -> str:
     """The revision of the tables; empty before the first."""
-    with engine.connect().execution_options(reads=True) as connection:
+    with reading(engine).connect() as connection:
         return MigrationContext.configure(connection).get_current_revision() or ""
 
 

@@ -228,10 +228,12 @@ class _Storing:
                 "day": day,
             },
             numbers,
-            [
-                self.cipher.encrypt(payload, release_place(self.device.device_id, number))
-                for number, (payload, _) in zip(numbers, payloads, strict=True)
-            ],
+            self.cipher.encrypt_all(
+                [
+                    (payload, release_place(self.device.device_id, number))
+                    for number, (payload, _) in zip(numbers, payloads, strict=True)
+                ]
+            ),
         )
         self.count(day, policy, [bin for _, bin in payloads])
         self.connection.execute(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Final
 
-from sqlalchemy import Connection, func, select, tuple_
+from sqlalchemy import Connection, bindparam, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from sordino.server.access.principal import Scope
@@ -20,22 +21,25 @@ from sordino.server.database.tables import (
 from sordino.server.errors import Problem
 from sordino.server.rights import audit
 
+_NEWEST: Final = (
+    select(Consent.given)
+    .where(
+        Consent.participant_id == bindparam("participant_id"),
+        Consent.purpose == bindparam("purpose"),
+        Consent.policy == bindparam("policy"),
+    )
+    .order_by(Consent.version.desc())
+    .limit(1)
+)
+"""The newest decision. It is made once, as every batch asks for it."""
+
 
 def consents(
     session: Session | Connection, participant_id: int, purpose: Purpose, policy_digest: str
 ) -> bool:
     """Whether the newest decision of a user about a purpose and a policy is a consent."""
-    decision = session.scalar(
-        select(Consent.given)
-        .where(
-            Consent.participant_id == participant_id,
-            Consent.purpose == purpose,
-            Consent.policy == policy_digest,
-        )
-        .order_by(Consent.version.desc())
-        .limit(1)
-    )
-    return decision is True
+    values = {"participant_id": participant_id, "purpose": purpose, "policy": policy_digest}
+    return session.scalar(_NEWEST, values) is True
 
 
 def consents_of(session: Session, participant_id: int) -> Sequence[Consent]:

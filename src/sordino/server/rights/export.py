@@ -11,8 +11,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
 from typing import Any, Final
 
 import pyarrow as pa
@@ -39,7 +38,7 @@ def json_export(store: Store, participant_id: int) -> Generator[bytes]:
 
 
 def _json_parts(store: Store, cipher: Cipher, participant_id: int) -> Generator[bytes]:
-    with _snapshot(store) as session:
+    with store.snapshot() as session:
         rows = PersonalRows(session, cipher, participant_id)
         head = {"format": EXPORT_FORMAT, "reference": _reference(session, participant_id)}
         yield json.dumps(head).removesuffix("}").encode() + b', "tables": {'
@@ -64,7 +63,7 @@ def parquet_export(store: Store, participant_id: int) -> Generator[bytes]:
 
 def _parquet_parts(store: Store, cipher: Cipher, participant_id: int) -> Generator[bytes]:
     parts = _PartsFile()
-    with _snapshot(store) as session, zipfile.ZipFile(parts, "w") as archive:
+    with store.snapshot() as session, zipfile.ZipFile(parts, "w") as archive:
         rows = PersonalRows(session, cipher, participant_id)
         reference = {"format": EXPORT_FORMAT, "reference": _reference(session, participant_id)}
         archive.writestr("reference.json", json.dumps(reference))
@@ -78,15 +77,6 @@ def _parquet_parts(store: Store, cipher: Cipher, participant_id: int) -> Generat
                         yield parts.take()
             yield parts.take()
     yield parts.take()
-
-
-@contextmanager
-def _snapshot(store: Store) -> Iterator[Session]:
-    """A session in which all tables are of the same time."""
-    with store.reading() as session:
-        if store.engine.dialect.name == "postgresql":
-            session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-        yield session
 
 
 def _reference(session: Session, participant_id: int) -> dict[str, Any]:

@@ -39,5 +39,5 @@ def run_upkeep(store: Store, *, clock_is_right: bool = False) -> Upkeep:
 
 def verify_log(store: Store, known: audit.Head | None = None) -> audit.Head:
     """The end of the audit log after a check of every entry. Raises `StorageError`."""
-    with store.reading() as session:
+    with store.snapshot() as session:
         return audit.verify(session, known)
