@@ -1,6 +1,6 @@
 """A plugin of Dask's workers: a worker that closes does not wait for the end of its unit.
 
-Without it a worker that lost its scheduler computes a unit whose result nobody can read.
+Without it a worker that lost its scheduler computes a unit whose result is lost.
 """
 
 from __future__ import annotations

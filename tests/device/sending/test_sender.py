@@ -165,6 +165,26 @@ def test_a_refused_batch_is_set_aside_and_others_follow(drawn: Bundle, tmp_path:
     assert device.refusals == {"bundle-unknown": 20}
 
 
+def test_what_was_set_aside_by_mistake_is_sent_again(drawn: Bundle, tmp_path: Path) -> None:
+    refusals = iter(["invalid"])
+
+    def refuse(request: Request, handler: BaseHTTPRequestHandler) -> bool:
+        code = next(refusals, None) if request.body else None
+        return code is not None and reply(handler, *problem(422, code))
+
+    with serving(tmp_path / "server", refuse) as receiver:
+        device = sender(tmp_path, receiver.url, drawn)
+        for _ in range(21):
+            device.add(prototypes(drawn)[1])
+        assert (device.send().stored, device.refusals) == (1, {"invalid": 20})
+        assert (device.resend(), device.resend(), device.pending) == (20, 0, 20)
+        delivery = device.send()
+        rows = receiver.store.rows()
+    assert (delivery.stored, delivery.pending, delivery.aside) == (20, 0, 0)
+    assert [number for number, _ in rows] == [21, *range(22, 42)]
+    assert len({item for _, item in rows}) == 1
+
+
 def test_a_new_queue_continues_the_numbers_of_the_server(
     drawn: Bundle, receiver: Receiver, tmp_path: Path
 ) -> None:
@@ -189,6 +209,7 @@ def test_an_older_copy_of_a_queue_doubles_nothing(
     (tmp_path / "queue").write_bytes(copy)
     restored = sender(tmp_path, receiver.url, drawn)
     assert (restored.send().aside, restored.refusals) == (21, {"number": 21})
+    assert restored.resend() == 0
     restored.add(prototypes(drawn)[0])
     assert restored.send().stored == 1
     assert [number for number, _ in receiver.store.rows()] == list(range(1, 24))

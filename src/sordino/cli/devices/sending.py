@@ -60,6 +60,13 @@ InsecureHttpOption = Annotated[
         help="Allow http to another machine: every reader of the network sees token and vectors.",
     ),
 ]
+ResendOption = Annotated[
+    bool,
+    typer.Option(
+        "--resend",
+        help="First let the releases wait again that a server refused and that were set aside.",
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -71,19 +78,20 @@ class SendingOptions:
     token_file: Path | None = None
     signing_key: Path | None = None
     insecure_http: bool = False
+    resend: bool = False
 
     def sender(self, state: Path, bundle: Bundle | None, policy: str | None) -> Sender | None:
         """The sender, or None without `--send`. Raises `ReleaseError` for its options alone."""
         from sordino.device import Sender
 
         if self.url is None:
-            if self.queue or self.token_file or self.signing_key or self.insecure_http:
+            if any((self.queue, self.token_file, self.signing_key, self.insecure_http, self.resend)):
                 raise ReleaseError(
-                    "--queue, --token-file, --signing-key or --insecure-http without a server, "
-                    "expected --send URL: add it"
+                    "--queue, --token-file, --signing-key, --insecure-http or --resend without a "
+                    "server, expected --send URL: add it"
                 )
             return None
-        return Sender(
+        sender = Sender(
             self.queue or state.expanduser() / "queue",
             self.url,
             self._token(state),
@@ -93,6 +101,9 @@ class SendingOptions:
             signing_key=self.signing_key,
             insecure_http=self.insecure_http,
         )
+        if self.resend:
+            sender.resend()
+        return sender
 
     def _token(self, state: Path) -> SenderToken:
         from sordino.device.sending import token

@@ -14,6 +14,7 @@ from sordino.cli.devices.report import ReleaseReport, Sink, Sinks, as_json, prin
 from sordino.cli.devices.sending import (
     InsecureHttpOption,
     QueueOption,
+    ResendOption,
     SendingOptions,
     SendOption,
     SigningKeyOption,
@@ -122,6 +123,7 @@ def release(
     token_file: TokenFileOption = None,
     signing_key: SigningKeyOption = None,
     insecure_http: InsecureHttpOption = False,
+    resend: ResendOption = False,
     json: JsonOption = None,
 ) -> None:
     """Release one vector per utterance under a policy, and nothing else.
@@ -140,7 +142,8 @@ def release(
 
     With --send, each vector is also queued on the disk and sent to a server; --out is optional
     then. `sordino release --send URL` alone sends what still waits: status 1 if some still does.
-    Status 2 if the server refuses the device.
+    Status 2 if the server refuses the device. Add --resend after a server refused releases by
+    mistake, such as one with a wrong clock.
 
     With --trusted, the bundle must be signed by one of the keys, not expired, and no older than the
     last one on this device. With --floor, the policy must satisfy the limits of the device. Status
@@ -150,7 +153,7 @@ def release(
       sordino release mute.sordino monday.wav tuesday.wav --out released.npz
       cat call.wav | sordino release mute.sordino - --out released.csv
     """
-    sending = SendingOptions(send, queue, token_file, signing_key, insecure_http)
+    sending = SendingOptions(send, queue, token_file, signing_key, insecure_http, resend)
     if bundle is None:
         _send_alone(sending, json)
         return

@@ -3,7 +3,7 @@
     row      one release with its number, not in a batch yet
     batch    releases with an idempotency key. From the first attempt on its bytes do not change, so
              a server recognises a repeated attempt and stores it once
-    aside    a batch that a server refused for its content. It stays in the file
+    aside    a batch that a server refused for its content. It stays in the file until `resend`
 
     kill -9, power cut      each step is one transaction, on the disk before it returns
     two processes           take turns by the locks of SQLite; both send the same batch with one
@@ -40,6 +40,8 @@ LOCK_SECONDS: Final = 10.0
 
 _APPLICATION: Final = 0x534F5244  # `SORD`: the file is a queue of sordino
 _NO_LIMIT: Final = (1 << 63) - 1  # the largest integer of SQLite
+_STORED: Final = ("number", "idempotency")
+"""Refusals after which the server may have the releases."""
 _SCHEMA: Final = (
     "CREATE TABLE release (number INTEGER PRIMARY KEY, bundle TEXT NOT NULL, policy TEXT NOT NULL,"
     " day TEXT NOT NULL, signed INTEGER NOT NULL, item TEXT NOT NULL)",
@@ -104,9 +106,7 @@ class Queue:
     def add(self, origin: Origin, item: str) -> None:
         """Queue one release; it has a number and is on the disk when this returns."""
         with self._transaction() as file:
-            number = file.execute("SELECT next FROM numbering").fetchone()[0]
-            file.execute("UPDATE numbering SET next = next + 1")
-            file.execute("INSERT INTO release VALUES (?, ?, ?, ?, ?, ?)", (number, *origin, item))
+            _add(file, origin, item)
 
     def count(self) -> tuple[int, int]:
         """The releases that wait for the server, and those that are set aside."""
@@ -157,6 +157,26 @@ class Queue:
             while _freeze(file, wire.MOST_RELEASES, after, refusal):
                 pass
             file.execute("UPDATE numbering SET next = max(next, ?)", (after + 1,))
+
+    def resend(self) -> int:
+        """Let batches that were set aside wait again, with new numbers; the number of releases.
+
+        Those that the server may have already, by a number or a key that it knows, stay aside.
+        """
+        with self._transaction() as file:
+            rows = file.execute(
+                "SELECT id, signed, body FROM batch WHERE refusal IS NOT NULL"
+                f" AND refusal NOT IN ({', '.join('?' * len(_STORED))}) ORDER BY id",
+                _STORED,
+            ).fetchall()
+            count = 0
+            for identity, signed, body in rows:
+                bundle, policy, day, items = wire.parse_batch(body)
+                count += len(items)
+                for item in items:
+                    _add(file, Origin(bundle, policy, day, bool(signed)), item)
+                file.execute("DELETE FROM batch WHERE id = ?", (identity,))
+        return count
 
     def refusals(self) -> dict[str, int]:
         """The number of releases that are set aside, by the code of the refusal."""
@@ -230,6 +250,13 @@ def _explain(error: sqlite3.Error) -> str:
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_IOERR")):
         return f"cannot be written ({name}): check the disk and the permissions of the folder"
     return f"{type(error).__name__} {name}, expected a queue of this version: choose another path"
+
+
+def _add(file: sqlite3.Connection, origin: Origin, item: str) -> None:
+    """A further release with the next number."""
+    number = file.execute("SELECT next FROM numbering").fetchone()[0]
+    file.execute("UPDATE numbering SET next = next + 1")
+    file.execute("INSERT INTO release VALUES (?, ?, ?, ?, ?, ?)", (number, *origin, item))
 
 
 def _oldest(file: sqlite3.Connection) -> QueuedBatch | None:

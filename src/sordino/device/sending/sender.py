@@ -135,6 +135,12 @@ class Sender:
         """The number of releases that are set aside, by the reason of the server."""
         return self._queue.refusals()
 
+    def resend(self) -> int:
+        """Let releases that are set aside wait again, for example after a server with a wrong clock;
+        their number. Those that the server may have stay aside.
+        """
+        return self._queue.resend()
+
     def add(self, vector: NDArray[np.float32]) -> None:
         """Queue one released vector, `(k,)`; it is on the disk when this returns.
 
