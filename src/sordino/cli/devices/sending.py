@@ -85,7 +85,8 @@ class SendingOptions:
         from sordino.device import Sender
 
         if self.url is None:
-            if any((self.queue, self.token_file, self.signing_key, self.insecure_http, self.resend)):
+            needless = self.queue, self.token_file, self.signing_key, self.insecure_http, self.resend
+            if any(needless):
                 raise ReleaseError(
                     "--queue, --token-file, --signing-key, --insecure-http or --resend without a "
                     "server, expected --send URL: add it"

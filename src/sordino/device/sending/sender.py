@@ -136,8 +136,8 @@ class Sender:
         return self._queue.refusals()
 
     def resend(self) -> int:
-        """Let releases that are set aside wait again, for example after a server with a wrong clock;
-        their number. Those that the server may have stay aside.
+        """Let releases that are set aside wait again, for example after a server had a wrong clock.
+        It returns their number. Those that the server may have stay aside.
         """
         return self._queue.resend()
 
