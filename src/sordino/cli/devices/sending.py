@@ -85,8 +85,8 @@ class SendingOptions:
         from sordino.device import Sender
 
         if self.url is None:
-            needless = self.queue, self.token_file, self.signing_key, self.insecure_http, self.resend
-            if any(needless):
+            options = (self.queue, self.token_file, self.signing_key)
+            if any(options) or self.insecure_http or self.resend:
                 raise ReleaseError(
                     "--queue, --token-file, --signing-key, --insecure-http or --resend without a "
                     "server, expected --send URL: add it"
