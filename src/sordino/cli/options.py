@@ -69,7 +69,8 @@ TableOutOption = Annotated[
     typer.Option(
         "--out",
         metavar="PATH",
-        help="Table to write (.parquet, .csv or .npz); an existing one is replaced.",
+        help="Table to write (.parquet, .csv or .npz); an existing one is replaced. With --shards "
+        "a folder (.shards).",
     ),
 ]
 SeedOption = Annotated[

@@ -228,8 +228,8 @@ def verified_shards(folder: Path) -> Iterator[Path]:
     if manifest is None or not manifest.complete:
         state = "no manifest of shards" if manifest is None else "an unfinished run"
         raise FeatureError(
-            f"{folder}: {state}, expected all shards: repeat `sordino extract --shards`, which goes "
-            "on where it stopped"
+            f"{folder}: {state}, expected all shards: repeat `sordino extract --shards`, which "
+            "goes on where it stopped"
         )
     for number, entry in enumerate(manifest.entries):
         path = shard_path(folder, number)

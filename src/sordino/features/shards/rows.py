@@ -1,4 +1,4 @@
-"""The utterances of a source, one after the other: a file name, a sound that a worker reads, labels.
+"""The utterances of a source, one after the other: a file name, a sound for a worker, labels.
 
 A source is iterated and never listed. It counts rows that are not needed without reading them, so
 that a killed run goes on where it stopped.
