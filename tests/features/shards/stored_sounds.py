@@ -31,7 +31,8 @@ def samples(count: int) -> dict[str, bytes]:
     members = {}
     for number in range(count):
         members[f"{number:04d}.wav"] = wav(number)
-        labels = {"emotion": EMOTIONS[number % 3], "age": 20 + number, "words": ["not", "one"]}
+        labels: dict[str, object] = {"speaker": f"s{number % 2}", "emotion": EMOTIONS[number % 3]}
+        labels |= {"age": 20 + number, "words": ["not", "one"]}
         members[f"{number:04d}.json"] = json.dumps(labels).encode()
     return members
 

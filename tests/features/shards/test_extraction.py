@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +72,7 @@ def test_shards_have_the_vectors_of_extract(noises: Corpora, tmp_path: Path) -> 
     assert (out / "failures.jsonl").read_bytes() == b""
 
 
+@pytest.mark.slow
 def test_processes_and_sources_change_no_byte_of_vectors(tmp_path: Path) -> None:
     members = samples(6)
     sounds = [members[f"{number:04d}.wav"] for number in range(6)]
@@ -164,6 +169,34 @@ def test_other_settings_are_refused(noises: Corpora, tmp_path: Path) -> None:
         extract_shards("mel", [CorpusRows(noises(2))], tmp_path / "x", jobs=1)
     with pytest.raises(FeatureError, match="'file' is a column already"):
         extract_shards("mel", [CorpusRows(noises(2))], out, ["file"], jobs=1)
+
+
+RUN = """
+import sys
+from pathlib import Path
+from sordino.features.shards import TarRows, extract_shards
+extract_shards("mel", [TarRows((Path(sys.argv[1]),))], sys.argv[2], ["age"], jobs=1, size=3)
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_process_leaves_whole_shards_alone(tmp_path: Path) -> None:
+    tar = write_tar(tmp_path / "a.tar", samples(60))
+    whole, out = tmp_path / "whole.shards", tmp_path / "x.shards"
+    extract_shards("mel", [TarRows((tar,))], whole, ["age"], jobs=1, size=3)
+    expected = files_of(whole)
+    for count in (1, 8):
+        process = subprocess.Popen([sys.executable, "-c", RUN, str(tar), str(out)])
+        while len(list(out.glob("shard-*"))) < count and process.poll() is None:
+            time.sleep(0.002)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        shards = {name: text for name, text in files_of(out).items() if name.startswith("shard")}
+        assert count <= len(shards) < 20
+        assert shards.items() <= expected.items()
+    subprocess.run([sys.executable, "-c", RUN, str(tar), str(out)], check=True)
+    hidden = [name for name in files_of(out) if name.startswith(".")]
+    assert {name: text for name, text in files_of(out).items() if name not in hidden} == expected
 
 
 @pytest.mark.parametrize(

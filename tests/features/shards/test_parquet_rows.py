@@ -100,7 +100,7 @@ def test_the_bounds_of_a_table_are_checked(tmp_path: Path, monkeypatch: pytest.M
 def test_absent_labels_are_refused_before_the_run(tmp_path: Path) -> None:
     source = ParquetRows((write_table(tmp_path / "a.parquet", [wav(0)]),))
     source.check_labels(LABELS)
-    with pytest.raises(FeatureError, match="'mood' is no label of .* speaker, emotion, sep"):
+    with pytest.raises(FeatureError, match=r"'mood' is no label of .* speaker, emotion, sep"):
         source.check_labels(["mood"])
 
 
