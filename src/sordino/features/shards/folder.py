@@ -16,8 +16,9 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,7 +122,7 @@ def write_shard(folder: Path, number: int, utterances: int, content: ShardConten
     return ShardEntry(utterances, len(content.keys), *digests[0])
 
 
-def digest_of(file: BinaryIO) -> str:
+def digest_of(file: BufferedReader) -> str:
     """The SHA-256 of an open file."""
     return hashlib.file_digest(file, "sha256").hexdigest()
 

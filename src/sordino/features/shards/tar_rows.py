@@ -174,7 +174,7 @@ def _members(path: Path) -> Iterator[_Member | _Problem]:
 def _walk(stream: BinaryIO, size: int) -> Iterator[_Member | _Problem]:
     headers = _Headers(stream)
     try:
-        archive = tarfile.TarFile(fileobj=headers, errors="surrogateescape")  # type: ignore[arg-type]
+        archive = tarfile.TarFile(fileobj=headers, errors="surrogateescape")
     except Exception:  # the parser raises any exception for damaged headers
         stream.seek(0)
         kind = textfile.disguise(stream.read(textfile.HEAD_BYTES)) or "no tar: copy it anew"
@@ -185,7 +185,7 @@ def _walk(stream: BinaryIO, size: int) -> Iterator[_Member | _Problem]:
         headers.left = LARGEST_HEADER
         try:
             member = archive.next()
-            archive.members.clear()  # it would keep every header
+            archive.members.clear()  # type: ignore[attr-defined]  # it would keep every header
         except Exception:  # as above
             member = None
         if member is None or archive.offset <= before:  # a negative size would lead back
