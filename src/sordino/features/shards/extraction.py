@@ -29,7 +29,7 @@ from sordino.features.shards.folder import (
 )
 from sordino.features.shards.rows import RowSource, SoundRow
 from sordino.features.tables import SHARD_SUFFIX
-from sordino.progress import shorten
+from sordino.progress import shorten, track
 from sordino.signal.feature_sets import FEATURE_SETS, Extractor, FeatureSet, accepted_names
 
 BATCH_UTTERANCES: Final = 64
@@ -189,7 +189,7 @@ class _Run:
                 for _ in stream.take(self.size):
                     pass
             else:
-                content = self._shard(stream, columns)
+                content = self._shard(number, stream, columns)
             stream.check()
             if (count := stream.count - before) and not ready.get(number):
                 entry = shard_folder.write_shard(self.folder, number, count, content)
@@ -217,7 +217,7 @@ class _Run:
                 position += 1
                 yield row
 
-    def _shard(self, stream: _Stream, columns: NDArray[np.float32]) -> ShardContent:
+    def _shard(self, number: int, stream: _Stream, columns: NDArray[np.float32]) -> ShardContent:
         """The content of the next shard. Its vectors stand in `columns`."""
         processes = parallel.count_workers(self.jobs)
         compute = partial(_compute, self.extractor, processes > 1)
@@ -225,7 +225,9 @@ class _Run:
         keys: list[tuple[str, float, float]] = []
         labels: list[tuple[str | None, ...]] = []
         failures: list[ShardFailure] = []
-        for batch in parallel.map(compute, batches, jobs=self.jobs, ordered=True):
+        results = parallel.map(compute, batches, jobs=self.jobs, ordered=True)
+        # the number of batches is an estimate: nothing knows the length of a source
+        for batch in track(results, f"shard {number}", -(-self.size // BATCH_UTTERANCES)):
             columns[:, len(keys) : len(keys) + len(batch.keys)] = batch.x.T
             keys += batch.keys
             labels += batch.labels

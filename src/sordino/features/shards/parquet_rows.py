@@ -11,10 +11,11 @@ row group into one page. Therefore memory follows the row groups, which have a l
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from sordino import storage, textfile
 from sordino.errors import FeatureError
@@ -36,6 +37,9 @@ MOST_TABLE_ROWS: Final = 1 << 20
 
 LARGEST_ROW_GROUP: Final = 1 << 30
 """Bytes of the sounds and labels of one row group, decompressed."""
+
+LARGEST_FOOTER: Final = 32 << 20
+"""Bytes of the description of a table at its end."""
 
 BUFFER_BYTES: Final = 1 << 20
 """Bytes that are read from the disk at once."""
@@ -110,10 +114,14 @@ def _table_rows(
             first += count
 
 
-def _open(stream: Any) -> Any:
-    """The table in an open file, decoded by pages."""
+def _open(stream: BinaryIO) -> Any:
+    """The table in an open file, decoded by pages. Raises any exception for a damaged file."""
     from pyarrow import parquet
 
+    stream.seek(-8, os.SEEK_END)
+    if int.from_bytes(stream.read(4), "little") > LARGEST_FOOTER:
+        raise ValueError("too large a footer")
+    stream.seek(0)
     return parquet.ParquetFile(stream, pre_buffer=False, buffer_size=BUFFER_BYTES)
 
 

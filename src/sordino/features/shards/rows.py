@@ -107,7 +107,7 @@ class CorpusRows:
             path = str(Path(file).absolute())  # worker processes may have another working folder
             sound = Recording(path, float(start), float(end), "") if recorded[position] else None
             problem = "" if sound else "a row of text, expected a recording: leave it out"
-            yield SoundRow(file, sound, problem, texts, float(start), float(end))
+            yield SoundRow(_encodable(file), sound, problem, texts, float(start), float(end))
 
 
 @dataclass(frozen=True)
