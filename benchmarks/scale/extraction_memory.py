@@ -71,7 +71,7 @@ class MeasuredRows:
         }
         print(
             f"{position:10,} utterances {point['seconds']:8.0f} s {point['client_mb']:8.0f} MB "
-            f"+ {point['workers_mb']:6.0f} MB in {len(workers)} workers",
+            f"+ {point['workers_mb']:6.0f} MB in {len(workers)} processes",
             flush=True,
         )
         return point

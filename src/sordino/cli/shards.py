@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
     from sordino.features.shards import RowSource, ShardSummary
 
-STORED: Final = {"tar": ".tar", "parquet": ".parquet"}
-"""Names of `--corpus` for recordings that are stored in other files, and the suffix of these."""
+STREAMED: Final = {"paths": ".csv", "tar": ".tar", "parquet": ".parquet"}
+"""Names of `--corpus` for sources that are read row by row, and the suffix of their files."""
 
 
-def refuse_stored(options: Sequence[str]) -> None:
-    """Raise `CorpusError` for recordings in tar files or in Parquet tables."""
+def refuse_streamed(options: Sequence[str]) -> None:
+    """Raise `CorpusError` for sources that only shards are made from."""
     for option in options:
-        if option.partition("=")[0] in STORED:
+        if option.partition("=")[0] in STREAMED:
             raise CorpusError(
-                f"--corpus {option}: recordings inside other files, expected --shards for them: "
+                f"--corpus {option}: a source that is read row by row, expected --shards for it: "
                 "add it"
             )
 
@@ -33,19 +33,21 @@ def row_sources(options: Sequence[str]) -> list[RowSource]:
     """The sources of `--corpus`, in their order. Raises the errors of `corpora_from`, and
     `CorpusError` for a path without tar files or tables.
     """
-    from sordino.features.shards import CorpusRows, ParquetRows, TarRows
+    from sordino.features.shards import CorpusRows, ParquetRows, PathRows, TarRows
 
     if not options:
         corpora_from(options)  # raises
     sources: list[RowSource] = []
     for option in options:
         name, _, path = option.partition("=")
-        if name == "tar":
-            sources.append(TarRows(_files(option, Path(path), STORED[name])))
-        elif name == "parquet":
-            sources.append(ParquetRows(_files(option, Path(path), STORED[name])))
-        else:
+        if name not in STREAMED:
             sources.append(CorpusRows(corpora_from([option], keep_absent=True)))
+            continue
+        files = _files(option, Path(path), STREAMED[name])
+        if name == "paths":
+            sources += map(PathRows, files)
+        else:
+            sources.append(TarRows(files) if name == "tar" else ParquetRows(files))
     return sources
 
 

@@ -65,7 +65,7 @@ def test_bad_recordings_decide_the_status_at_the_end(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--corpus", "tar=a.tar", "--out", "x.csv"), "recordings inside other files, expected"),
+        (("--corpus", "tar=a.tar", "--out", "x.csv"), "a source that is read row by row, expected"),
         (("--corpus", "tar=b.tar", "--out", "x.shards", "--shards"), "no such file, expected a"),
         (("--corpus", "tar=.", "--out", "x.shards", "--shards"), "no file .tar in it, expected a"),
         (("--corpus", "tar=a.tar", "--out", "x.csv", "--shards"), "suffix .csv, expected .shards"),

@@ -24,7 +24,7 @@ from sordino.cli.options import (
     resolve_features,
 )
 from sordino.cli.output import print_lines, warn, write_json
-from sordino.cli.shards import extract_to_shards, refuse_stored
+from sordino.cli.shards import extract_to_shards, refuse_streamed
 from sordino.cli.vector_tables import write_record, write_tables
 from sordino.errors import AudioError, FeatureError
 
@@ -97,11 +97,12 @@ def extract(
     --conditions standard, a table of each copy in other conditions stands beside the first. Copies
     of an earlier table at --out are removed if its record lists them and they are unchanged.
 
-    --shards is for more utterances than memory or a cache holds. It also reads recordings inside
-    tar files (--corpus tar=PATH, the layout of WebDataset) and Parquet tables (--corpus
-    parquet=PATH, the layout of Hugging Face); PATH is a file or a folder of them. A run that was
-    killed goes on where it stopped. No cache is used. All shards are written even if recordings
-    cannot be used; failures.jsonl in the folder lists these.
+    --shards is for more utterances than memory or a cache holds. It also reads the recordings of a
+    CSV table row by row (--corpus paths=PATH), and those inside tar files (--corpus tar=PATH, the
+    layout of WebDataset) and Parquet tables (--corpus parquet=PATH, the layout of Hugging Face);
+    PATH is a file or a folder of them. A run that was killed goes on where it stopped. No cache is
+    used. All shards are written even if recordings cannot be used; failures.jsonl in the folder
+    lists these.
 
     Example:
       sordino extract --corpus ravdess=data/ravdess --features mel \\
@@ -118,7 +119,7 @@ def extract(
         _refuse_copies(conditions)
         extract_to_shards(features, corpus, out, labels, jobs, skip_bad, json)
         return
-    refuse_stored(corpus)
+    refuse_streamed(corpus)
     table_suffix(out)
     recordings = corpora_from(corpus, keep_absent=True)
     columns = _label_columns(labels, recordings)

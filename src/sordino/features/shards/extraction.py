@@ -75,7 +75,7 @@ def extract_shards(
     """Write the vectors of all utterances as a folder of Parquet shards; a summary.
 
     - `features`: a name of `FEATURE_SETS`.
-    - `sources`: `CorpusRows`, `TarRows` or `ParquetRows`, one after the other.
+    - `sources`: `CorpusRows`, `PathRows`, `TarRows` or `ParquetRows`, one after the other.
     - `folder`: ends in `.shards`; created if absent. `sordino.features.shards.folder` has its
       layout.
     - `labels`: columns of the sources, written as text.

@@ -79,7 +79,7 @@ class ParquetRows:
         for path in self.paths:
             for position, row in enumerate(_table_rows(path, labels, needed, start), start):
                 start = position + 1
-                yield row
+                yield row if needed(position) else None
 
 
 def _table_rows(

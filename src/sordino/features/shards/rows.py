@@ -107,7 +107,7 @@ class CorpusRows:
             path = str(Path(file).absolute())  # worker processes may have another working folder
             sound = Recording(path, float(start), float(end), "") if recorded[position] else None
             problem = "" if sound else "a row of text, expected a recording: leave it out"
-            yield SoundRow(_encodable(file), sound, problem, texts, float(start), float(end))
+            yield SoundRow(encodable(file), sound, problem, texts, float(start), float(end))
 
 
 @dataclass(frozen=True)
@@ -189,7 +189,7 @@ def label_text(value: Any) -> str | None:
         return None
     if not isinstance(value, str | int | float | np.integer | np.floating):
         return None
-    return shorten(_encodable(str(value)), LONGEST_LABEL)
+    return shorten(encodable(str(value)), LONGEST_LABEL)
 
 
 def file_text(parent: str, name: str) -> str:
@@ -199,9 +199,9 @@ def file_text(parent: str, name: str) -> str:
     >>> file_text("a.tar", "x/1.wav")
     'a.tar/x/1.wav'
     """
-    return f"{_encodable(parent)}/{shorten(printable(name), LONGEST_FILE)}"
+    return f"{encodable(parent)}/{shorten(printable(name), LONGEST_FILE)}"
 
 
-def _encodable(text: str) -> str:
+def encodable(text: str) -> str:
     """Text without halves of characters, which no table can hold."""
     return text.encode("utf-8", "backslashreplace").decode()
