@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import re
 import signal
+import threading
 import weakref
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
@@ -29,7 +31,10 @@ SCHEDULER_SECONDS: Final = 30.0
 """Time for a scheduler to answer, and for a first worker."""
 
 CLOSE_SECONDS: Final = 0.5
-"""Time for a worker of this machine to end by itself."""
+"""Time for a worker to end by itself."""
+
+LOOK_SECONDS: Final = 1.0
+"""Time between two looks at the state of a worker that computes."""
 
 MOST_LOCAL: Final = 1_024
 """The largest number of workers on this machine."""
@@ -263,3 +268,33 @@ def _temporary_certificate(distributed: Any) -> Any:
             "cryptography is not installed, expected it for a cluster on this machine: "
             f"{install_step('cluster')}"
         ) from error
+
+
+@contextmanager
+def prompt_end() -> Iterator[None]:
+    """While a worker computes units: end its process soon after it closes.
+
+    Without it a worker that lost its scheduler computes units whose results are lost. A worker
+    without a nanny may live in a process of other work, and computes to the end.
+    """
+    import distributed
+
+    worker = distributed.get_worker()
+    if worker.nanny is None:
+        yield
+        return
+    done = threading.Event()
+    threading.Thread(target=_watch, args=(worker, done), daemon=True).start()
+    try:
+        yield
+    finally:
+        done.set()
+
+
+def _watch(worker: Any, done: threading.Event) -> None:
+    """End this process if the worker closes before the units are done."""
+    while not done.wait(LOOK_SECONDS):
+        if worker.status.name in ("closing", "closed"):
+            if not done.wait(CLOSE_SECONDS):
+                os._exit(1)
+            return

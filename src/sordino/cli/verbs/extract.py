@@ -107,8 +107,8 @@ def extract(
     Example:
       sordino extract --corpus ravdess=data/ravdess --features mel \\
         --labels speaker,gender,emotion --out vectors.parquet
-      sordino extract --corpus tar=sounds.tar --features mel --labels speaker,emotion \\
-        --shards --out vectors.shards
+      sordino extract --corpus tar=sounds.tar --features mel \\
+        --labels speaker,emotion --shards --out vectors.shards
     """
     from sordino.features.copies import copy_vectors
     from sordino.features.extract import extract_usable
