@@ -118,7 +118,7 @@ def renumbered(body: bytes, first: int) -> bytes | None:
     """The bytes of a batch with numbers from `first` on; None for what is no batch.
 
     >>> release = release_bytes(1, prototype_item(3))
-    >>> renumbered(batch_body(batch_start("ab", "sad", "2026-11-28"), [release]), 41)[-35:]
+    >>> renumbered(batch_body(batch_start("ab", "sad", "2026-11-28"), [release]), 41)[-34:]
     b' [{"number": 41, "prototype": 3}]}'
     """
     try:
