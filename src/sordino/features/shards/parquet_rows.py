@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from sordino import storage, textfile
+from sordino import textfile
 from sordino.errors import FeatureError
 from sordino.features.shards.rows import (
     Needed,
@@ -27,6 +27,7 @@ from sordino.features.shards.rows import (
     check_size,
     file_text,
     label_text,
+    sizes,
 )
 
 AUDIO: Final = "audio"
@@ -56,11 +57,7 @@ class ParquetRows:
     @property
     def identity(self) -> dict[str, object]:
         """The paths and sizes of the tables."""
-        sizes = []
-        for path in self.paths:
-            with storage.as_storage_error(path):
-                sizes.append([str(path), path.stat().st_size])
-        return {"parquet": sizes}
+        return {"parquet": sizes(self.paths)}
 
     def check_labels(self, labels: Sequence[str]) -> None:
         """Raise `FeatureError` for a column that the first readable table does not have."""

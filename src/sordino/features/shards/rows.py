@@ -161,6 +161,15 @@ def decode(file: str, content: bytes, sampling_rate: int) -> NDArray[np.float32]
         raise AudioError(f"{file}: {reason}") from error
 
 
+def sizes(paths: Sequence[Path]) -> list[list[object]]:
+    """The paths and sizes of files, the identity of a source. Raises `StorageError`."""
+    listed: list[list[object]] = []
+    for path in paths:
+        with storage.as_storage_error(path):
+            listed.append([str(path), path.stat().st_size])
+    return listed
+
+
 def check_columns(where: str, labels: Sequence[str], available: Sequence[str]) -> None:
     """Raise `FeatureError` for a label that is not among the available columns."""
     for name in labels:

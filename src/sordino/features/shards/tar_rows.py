@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
-from sordino import storage, textfile
+from sordino import textfile
 from sordino.errors import FeatureError
 from sordino.features.shards.rows import (
     FilePart,
@@ -31,6 +31,7 @@ from sordino.features.shards.rows import (
     check_size,
     file_text,
     label_text,
+    sizes,
 )
 
 SOUND_SUFFIXES: Final = (
@@ -64,11 +65,7 @@ class TarRows:
     @property
     def identity(self) -> dict[str, object]:
         """The paths and sizes of the files."""
-        sizes = []
-        for path in self.paths:
-            with storage.as_storage_error(path):
-                sizes.append([str(path), path.stat().st_size])
-        return {"tar": sizes}
+        return {"tar": sizes(self.paths)}
 
     def check_labels(self, labels: Sequence[str]) -> None:
         """Raise `FeatureError` for a column that the first utterance does not have."""
