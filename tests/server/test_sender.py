@@ -124,6 +124,8 @@ def test_resend_after_a_wrong_clock(device: Device, scene: Scene, clock: Clock) 
     device.queue.write_bytes(copy)
     restored = device.sender("drawn").send(resend=True)
     assert (restored.stored, restored.aside) == (0, 3)  # the server may have all of them
+    again = device.sender("drawn").send(resend=True)
+    assert (restored.refused, again.refused, again.aside) == (3, 0, 3)
     assert numbers(scene) == [3, 4, 5, 6, 7]
 
 

@@ -64,7 +64,7 @@ ResendOption = Annotated[
     bool,
     typer.Option(
         "--resend",
-        help="First let the releases wait again that a server refused and that were set aside.",
+        help="First send again the releases that a server refused and that were set aside.",
     ),
 ]
 

@@ -160,7 +160,9 @@ class Sender:
         Raises `StorageError` where the queue cannot be read or written, and `SignatureError` for a
         file that is no key.
         """
-        stored, failures, aside = 0, 0, 0 if resend else self._queue.count()[1]
+        stored, failures, aside = 0, 0, self._queue.count()[1]
+        if resend:
+            aside -= sum(batch.size for batch in self._queue.refused())
         while True:
             try:
                 if resend:
