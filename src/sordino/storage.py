@@ -158,8 +158,8 @@ def open_file(path: str | Path, flags: int = os.O_RDONLY, mode: int = PRIVATE) -
     return os.open(path, flags | _ITSELF, mode)
 
 
-def read_regular(path: str | Path, limit: int) -> bytes:
-    """The first `limit` bytes of a regular file, or of the file that a link names.
+def read_regular(path: str | Path, limit: int, offset: int = 0) -> bytes:
+    """Up to `limit` bytes of a regular file, or of the file that a link names, from `offset` on.
 
     Raises `StorageError` for any other kind: a pipe would wait for its other end without end.
     """
@@ -172,6 +172,7 @@ def read_regular(path: str | Path, limit: int) -> bytes:
                 kind = "a folder" if stat.S_ISDIR(mode) else "a device, pipe or socket"
                 raise StorageError(f"{path}: {kind}, expected a file: choose another path")
             with os.fdopen(handle, "rb", closefd=False) as file:
+                file.seek(offset)
                 return file.read(limit)
         finally:
             os.close(handle)

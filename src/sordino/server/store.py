@@ -9,7 +9,7 @@ from fastapi import Request
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from sordino.server.database.engine import connect, reading
+from sordino.server.database.engine import connect, reading, snapshot
 from sordino.server.database.keys import KeyStore, forget_log
 from sordino.server.database.partitions import Partitions
 from sordino.server.rights.download import Downloads
@@ -62,10 +62,7 @@ class Store:
     @contextmanager
     def snapshot(self) -> Iterator[Session]:
         """A session that changes nothing, and in which all tables are of the same time."""
-        options = {"reads": True, "isolation_level": "REPEATABLE READ"}
-        if self.engine.dialect.name == "sqlite":
-            del options["isolation_level"]  # all reads of a transaction are of the same time
-        with Session(self.engine.execution_options(**options), expire_on_commit=False) as session:
+        with Session(snapshot(self.engine), expire_on_commit=False) as session:
             yield session
 
 

@@ -117,7 +117,6 @@ def extract_shards(
 class _Batch(NamedTuple):
     """The vectors of some utterances, in their order."""
 
-    rows: int
     keys: list[tuple[str, float, float]]
     labels: list[tuple[str | None, ...]]
     x: NDArray[np.float32]
@@ -259,7 +258,7 @@ def _batches(
 
 def _compute(extractor: Extractor, in_worker: bool, rows: list[tuple[int, SoundRow]]) -> _Batch:
     """The vectors of a batch."""
-    batch = _Batch(len(rows), [], [], np.empty((0, 0), np.float32), [])
+    batch = _Batch([], [], np.empty((0, 0), np.float32), [])
     vectors = []
     for position, row in rows:
         reason = row.problem

@@ -9,8 +9,6 @@ from __future__ import annotations
 import hashlib
 import io
 import math
-import os
-import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,14 +121,7 @@ class FilePart:
 
     def read(self, sampling_rate: int) -> NDArray[np.float32]:
         """The samples `(samples,)`. Raises `AudioError` and `StorageError`."""
-        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-        with storage.as_storage_error(self.path):
-            handle = os.open(self.path, flags)
-            with os.fdopen(handle, "rb") as stream:
-                if not stat.S_ISREG(os.fstat(handle).st_mode):
-                    raise AudioError(f"{self.file}: not in a regular file: copy it anew")
-                stream.seek(self.offset)
-                content = stream.read(self.size)
+        content = storage.read_regular(self.path, self.size, self.offset)
         if len(content) < self.size:
             raise AudioError(f"{self.file}: the file around it is cut short: copy it anew")
         return decode(self.file, content, sampling_rate)

@@ -54,6 +54,18 @@ def reading(engine: Engine) -> Engine:
     On PostgreSQL each statement is a transaction of its own, which saves two messages to the
     database, and the rollback after which psycopg forgets all prepared statements.
     """
-    if engine.dialect.name == "postgresql":
-        return engine.execution_options(isolation_level="AUTOCOMMIT")
-    return engine.execution_options(reads=True)
+    return _reads(engine, "AUTOCOMMIT")
+
+
+def snapshot(engine: Engine) -> Engine:
+    """The engine for transactions that change nothing, and in which all tables are of the same
+    time.
+    """
+    return _reads(engine, "REPEATABLE READ")
+
+
+def _reads(engine: Engine, isolation: str) -> Engine:
+    """SQLite has one isolation for transactions that read: all is of the same time."""
+    if engine.dialect.name == "sqlite":
+        return engine.execution_options(reads=True)
+    return engine.execution_options(isolation_level=isolation)
