@@ -15,6 +15,7 @@ import typer
 
 from sordino.cli.output import warn
 from sordino.errors import CorpusError, PluginError, PolicyError
+from sordino.storage import Location, location
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
@@ -61,14 +62,21 @@ def use_cluster(context: typer.Context, address: str | None) -> str | None:
 
 
 OutOption = Annotated[
-    Path,
-    typer.Option("--out", metavar="PATH", help="Folder of the results; created if absent."),
-]
-TableOutOption = Annotated[
-    Path,
+    Location,
     typer.Option(
         "--out",
         metavar="PATH",
+        parser=location,
+        help="Folder of the results; created if absent. Or a URL (extra storage), as "
+        "s3://bucket/results.",
+    ),
+]
+TableOutOption = Annotated[
+    Location,
+    typer.Option(
+        "--out",
+        metavar="PATH",
+        parser=location,
         help="Table to write (.parquet, .csv or .npz); an existing one is replaced.",
     ),
 ]
@@ -99,11 +107,12 @@ LatexOption = Annotated[
     bool, typer.Option("--latex", help="Write the tables to table.tex too, as LaTeX (booktabs).")
 ]
 CacheOption = Annotated[
-    Path,
+    Location,
     typer.Option(
         "--cache",
         metavar="PATH",
-        help="Folder of computed features for later runs.",
+        parser=location,
+        help="Folder or URL of computed features for later runs.",
         show_default="~/.cache/sordino",
     ),
 ]
@@ -242,7 +251,7 @@ def resolve_conditions(
     """
     from sordino.features.vectors import TABLE_SUFFIXES
 
-    if conditions is None and Path(features).suffix.lower() in TABLE_SUFFIXES:
+    if conditions is None and location(features).suffix.lower() in TABLE_SUFFIXES:
         warn([f"{features} is a table of vectors: fitted without copies in other conditions"])
         return "none"
     return conditions or "standard"

@@ -20,14 +20,18 @@ from sordino.corpora.labels import fold
 from sordino.errors import FeatureError, SordinoError
 from sordino.features import table_size
 from sordino.features.csv_table import read_csv
+from sordino.storage import Location
 
 KEY_COLUMNS: Final = ("file", "start", "end", "utterance")
 """The columns that identify the utterance of a row, in any capitals."""
 
+MOST_BYTES: Final = 1 << 36
+"""The limit of a table behind a URL: it is copied to a temporary folder of this machine."""
+
 EXPECTED: Final = "a table with one row an utterance"
 
 
-def read_table(path: str | Path, text: Collection[str] = ()) -> pd.DataFrame:
+def read_table(path: str | Location, text: Collection[str] = ()) -> pd.DataFrame:
     """The columns of a table, with a named index as a column, and with columns of lists spread to
     one column per value.
 
@@ -37,6 +41,14 @@ def read_table(path: str | Path, text: Collection[str] = ()) -> pd.DataFrame:
     memory (before it is decoded) or for the limits of `table_size`; `StorageError` for an
     unreadable file.
     """
+    path = storage.location(path)
+    table_suffix(path)
+    with storage.local_copy(path, MOST_BYTES) as file:
+        return _read(file, text)
+
+
+def _read(path: Path, text: Collection[str]) -> pd.DataFrame:
+    """`read_table` of a file of this machine."""
     path = textfile.home(path)
     suffix = table_suffix(path)
     with storage.as_storage_error(path):
@@ -71,7 +83,7 @@ def read_table(path: str | Path, text: Collection[str] = ()) -> pd.DataFrame:
     return frame.rename(columns=_keys(path, list(frame.columns)))
 
 
-def table_suffix(path: Path) -> str:
+def table_suffix(path: Location) -> str:
     """The suffix of a table, in lower case; raises `FeatureError` for an unknown one."""
     suffix = path.suffix.lower()
     if suffix not in TABLE_SUFFIXES:

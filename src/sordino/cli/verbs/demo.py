@@ -26,6 +26,7 @@ from sordino.errors import AttackError, SplitError
 
 if TYPE_CHECKING:
     from sordino.corpora.table import Corpus
+    from sordino.storage import Location
 
 SYNTHETIC = (
     "This corpus is synthetic: 24 voices of the espeak-ng synthesiser, emotions acted by pitch, "
@@ -86,7 +87,11 @@ def demo(
     from sordino.study import feng2021 as study
     from sordino.study.protocol import PAPER
 
-    recordings = corpora_from(corpus) if corpus else synthetic.make(cache / "synthetic", seed)
+    recordings = (
+        corpora_from(corpus)
+        if corpus
+        else synthetic.make(storage.on_this_machine(cache / "synthetic", "synthetic speech"), seed)
+    )
     notices = [] if corpus else [SYNTHETIC]
     drawn = ("drawn",) if len(set(recordings.speaker)) >= DRAWN_FROM else ()
     options = Options(releases=(*PAPER, *drawn), seed=seed)
@@ -109,7 +114,7 @@ def demo(
 
 
 def _in_conditions(
-    recordings: Corpus, out: Path, seed: int, cache: Path, jobs: int, notices: Sequence[str]
+    recordings: Corpus, out: Location, seed: int, cache: Location, jobs: int, notices: Sequence[str]
 ) -> None:
     """Evaluate `drawn` in other conditions on each feature set, and print its figures."""
     from dataclasses import replace

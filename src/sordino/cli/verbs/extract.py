@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from sordino.corpora.checks.recordings import Bad
     from sordino.corpora.table import Corpus
     from sordino.features.extract import Extraction
+    from sordino.storage import Location
 
 CopiesOption = Annotated[
     Literal["none", "standard"],
@@ -189,7 +190,7 @@ def _usable(recordings: Corpus, extraction: Extraction) -> Corpus:
     return recordings.select(np.setdiff1d(np.arange(len(recordings)), bad))
 
 
-def _print(tables: Sequence[Path], features: str, extraction: Extraction) -> None:
+def _print(tables: Sequence[Location], features: str, extraction: Extraction) -> None:
     """Print one line per table."""
     out, *copies = tables
     utterances, dims = extraction.x.shape
@@ -200,7 +201,7 @@ def _print(tables: Sequence[Path], features: str, extraction: Extraction) -> Non
     print_lines([f"{path}: copies in other conditions" for path in copies])
 
 
-def _result(tables: Sequence[Path], features: str, extraction: Extraction) -> dict[str, Any]:
+def _result(tables: Sequence[Location], features: str, extraction: Extraction) -> dict[str, Any]:
     """Settings, sizes, paths and left out recordings, for JSON."""
     from sordino.features import FEATURE_SETS
 
