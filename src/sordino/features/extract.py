@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sordino import parallel, plugins
+from sordino import parallel, plugins, storage
 from sordino.corpora.checks.recordings import Bad, no_recording, summarise_bad
 from sordino.corpora.table import Corpus
 from sordino.errors import AudioError, FeatureError, StorageError

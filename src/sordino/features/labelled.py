@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sordino import storage
 from sordino.corpora import labels
 from sordino.corpora.labels import fold, near, quote
 from sordino.corpora.table import NUMBERS

@@ -32,6 +32,7 @@ from sordino.storage.location import (
     on_this_machine,
     read_regular,
     remove,
+    writable,
     write,
 )
 from sordino.storage.names import LONGEST_NAME, cell, safe_name
@@ -64,5 +65,6 @@ __all__ = [
     "set_aside",
     "temporary_setting",
     "to_disk",
+    "writable",
     "write",
 ]

@@ -71,6 +71,18 @@ def location(text: str | Location) -> Path | Remote:
     return Path(url2pathname(url.address.removeprefix("localhost")))
 
 
+def writable(text: str | Location) -> Path | Remote:
+    """The `location` of a text, to write there later: a URL is checked now, a path is not.
+
+    Raises `StorageError` for the URL of a store that may show half a file, `DependencyError`
+    without the extra `storage`.
+    """
+    path = location(text)
+    if isinstance(path, Remote):
+        path.check_writable()
+    return path
+
+
 def on_this_machine(place: str | Location, purpose: str) -> Path:
     """The path of a folder that cannot be behind a URL. Raises `StorageError` for a URL."""
     path = location(place)
@@ -90,9 +102,8 @@ def folder(path: str | Location, mode: int = 0o777) -> Path | Remote:
     Raises `StorageError` where it cannot be created, and for the URL of a store that may show half
     a file; `DependencyError` without the extra `storage`.
     """
-    path = location(path)
+    path = writable(path)
     if isinstance(path, Remote):
-        path.check_writable()
         return path
     if path.parts and re.fullmatch(_LOST_SLASH, path.parts[0]) and not path.is_dir():
         raise StorageError(

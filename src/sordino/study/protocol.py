@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from sordino import attack, plugins, release
+from sordino import attack, plugins, release, storage
 from sordino.attack import RiskFitter
 from sordino.attack.attackers import estimators
 from sordino.corpora import split

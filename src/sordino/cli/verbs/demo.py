@@ -83,15 +83,16 @@ def demo(
     from sordino.cli.verbs.reproduce import print_feng2021
     from sordino.corpora import synthetic
     from sordino.corpora.split import DRAWS
+    from sordino.storage import on_this_machine
     from sordino.study import Options
     from sordino.study import feng2021 as study
     from sordino.study.protocol import PAPER
 
-    recordings = (
-        corpora_from(corpus)
-        if corpus
-        else synthetic.make(storage.on_this_machine(cache / "synthetic", "synthetic speech"), seed)
-    )
+    if corpus:
+        recordings = corpora_from(corpus)
+    else:
+        folder = on_this_machine(cache / "synthetic", "synthetic speech (--cache)")
+        recordings = synthetic.make(folder, seed)
     notices = [] if corpus else [SYNTHETIC]
     drawn = ("drawn",) if len(set(recordings.speaker)) >= DRAWN_FROM else ()
     options = Options(releases=(*PAPER, *drawn), seed=seed)

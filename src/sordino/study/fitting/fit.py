@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from sordino import attack, parallel, release
+from sordino import attack, parallel, release, storage
 from sordino.corpora.checks.confounding import confounding
 from sordino.corpora.split import DRAWS, Part, Parts
 from sordino.corpora.table import Corpus
