@@ -27,9 +27,6 @@ WHOLE: Final = ("abfs", "abfss", "az", "gcs", "gs", "memory", "s3", "s3a")
 that is written there may be cut short.
 """
 
-_WEB: Final = ("http", "https")
-"""The schemes with a query: an address that is signed for some hours."""
-
 _URL: Final = r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)"
 """A scheme of one letter is a drive of Windows."""
 
@@ -43,8 +40,7 @@ class Remote:
     text for messages only; the file system of this machine cannot open it.
 
     - `scheme`: such as `s3`, in lower case.
-    - `address`: the rest of the URL without its query, and without a `/` at its end.
-    - `query`: the query of a web address, with its `?`. No text of this object has it.
+    - `address`: the rest of the URL, without a `/` at its end.
 
     >>> path = parse("s3://bucket/runs/") / "estimates.csv"
     >>> str(path), path.name, path.suffix, str(path.parent)
@@ -53,13 +49,12 @@ class Remote:
 
     scheme: str
     address: str
-    query: str = ""
 
     def __str__(self) -> str:
-        return f"{self.scheme}://{self.address}" + ("?..." if self.query else "")
+        return f"{self.scheme}://{self.address}"
 
     def __repr__(self) -> str:
-        return f"Remote({str(self)!r})"
+        return f"Remote('{self}')"
 
     @property
     def name(self) -> str:
@@ -80,10 +75,10 @@ class Remote:
     @property
     def parent(self) -> Remote:
         """The folder of this file."""
-        return Remote(self.scheme, self.address.rpartition("/")[0] or self.address, self.query)
+        return Remote(self.scheme, self.address.rpartition("/")[0] or self.address)
 
     def __truediv__(self, name: str, /) -> Remote:
-        return Remote(self.scheme, f"{self.address}/{name}", self.query)
+        return Remote(self.scheme, f"{self.address}/{name}")
 
     def with_name(self, name: str, /) -> Remote:
         """The file of another name in the same folder."""
@@ -188,7 +183,7 @@ class Remote:
                 f"{self}: no store is named {self.scheme}, expected {', '.join(WHOLE)} or a path: "
                 "correct it"
             )
-        system, path = fsspec.url_to_fs(f"{self.scheme}://{self.address}{self.query}")
+        system, path = fsspec.url_to_fs(str(self))
         system.invalidate_cache()
         return system, path
 
@@ -222,35 +217,36 @@ class Remote:
 def parse(text: str) -> Remote | None:
     """The file of a URL; `None` for text that is none, such as a path.
 
-    Raises `StorageError` for a URL with a user or password, or with a query outside the web, and
-    for a chain of URLs.
+    Raises `StorageError` for a URL with a user, a password or a query, and for a chain of URLs.
 
     >>> parse("runs/first"), parse("C:/runs")
     (None, None)
     """
     match = re.fullmatch(_URL, text, flags=re.DOTALL)
     if not match:
+        if "://" in text and "::" in text:
+            raise StorageError("a chain of URLs, expected one URL or a path: choose one")
         return None
     scheme, rest = match[1].lower(), match[2]
-    address, mark, query = rest.partition("?")
+    address, query, _ = rest.partition("?")
     host = re.split("[/#]", address, maxsplit=1)[0]
-    # a secret may contain a slash, so the user's part may end in what looks like a path
-    user = ":" in host and (scheme in WHOLE or "@" in address or not re.search(r":\d+$", host))
-    if user or ("@" in host and scheme not in ("abfs", "abfss")):
+    # a secret may contain a slash: then a part of it looks like a folder
+    named = host if scheme in WHOLE else address
+    if (":" in host and scheme in WHOLE) or ("@" in named and scheme not in ("abfs", "abfss")):
         raise StorageError(
             f"{scheme}://...: a URL with a user or a password, which the history of a shell keeps, "
             "expected none: put them into the environment or into the settings of fsspec"
         )
-    if mark and scheme not in _WEB:
+    if query:
         raise StorageError(
-            f"{scheme}://{address}?...: a URL with a query, expected none: put settings into the "
-            "environment or into the settings of fsspec"
+            f"{scheme}://{address}?...: a URL with a query, which may be a signature, expected "
+            "none: download the file, or put settings into the environment or those of fsspec"
         )
     if "::" in address or "://" in address:
         raise StorageError(f"{scheme}://...: a chain of URLs, expected one: choose one")
     if not address.strip("/"):
         raise StorageError(f"{scheme}://: no bucket and no folder, expected one: add it")
-    return Remote(scheme, address.rstrip("/"), mark + query)
+    return Remote(scheme, address.rstrip("/"))
 
 
 def _reason(error: BaseException) -> str:
