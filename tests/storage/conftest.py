@@ -28,7 +28,6 @@ def _connect(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", s3_server.ACCESS_KEY)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", s3_server.SECRET_KEY)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    fsspec.get_filesystem_class("s3").clear_instance_cache()
 
 
 @pytest.fixture
@@ -45,12 +44,15 @@ def s3(s3_port: int, monkeypatch: pytest.MonkeyPatch) -> str:
 def proxy(s3_port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[s3_server.Proxy]:
     """S3 behind a proxy, with one short attempt for each request; `s3` comes first."""
     proxy = s3_server.Proxy(s3_port)
-    _connect(monkeypatch, proxy.url)
+    _connect(monkeypatch, proxy.url)  # a client keeps the address that it began with
+    kind = fsspec.get_filesystem_class("s3")
+    kind.clear_instance_cache()
     attempts = {"connect_timeout": 1, "read_timeout": 0.3, "retries": {"max_attempts": 0}}
     monkeypatch.setitem(fsspec.config.conf, "s3", {"config_kwargs": attempts})
-    monkeypatch.setattr(fsspec.get_filesystem_class("s3"), "retries", 1)
+    monkeypatch.setattr(kind, "retries", 1)
     yield proxy
     proxy.close()
+    kind.clear_instance_cache()
 
 
 @pytest.fixture

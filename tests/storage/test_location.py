@@ -101,7 +101,7 @@ def test_a_path_that_was_a_url_makes_no_folder(
         ["extract", "--corpus", "manifest=m.csv", "--out", "s3://bucket/x.parquet"],
         ["compare", "--corpus", "manifest=m.csv", "--out", "s3://bucket/run"],
         ["compare", "--corpus", "manifest=m.csv", "--out", "run", "--cache", "s3://bucket/cache"],
-        ["audit", "s3://bucket/x.csv", "--secret", "gender", "--out", "run"],
+        ["audit", "x.csv", "--secret", "gender", "--out", "s3://bucket/run"],
     ],
 )
 def test_without_the_extra_a_url_is_refused_in_a_line(

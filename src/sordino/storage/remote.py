@@ -27,6 +27,12 @@ WHOLE: Final = ("abfs", "abfss", "az", "gcs", "gs", "memory", "s3", "s3a")
 that is written there may be cut short.
 """
 
+WRITE_SECONDS: Final = 120
+"""Seconds that a store may take for a write, beside those for the content."""
+
+SLOWEST: Final = 100_000
+"""Bytes a second of the slowest connection that may write."""
+
 _URL: Final = r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)"
 """A scheme of one letter is a drive of Windows."""
 
@@ -130,8 +136,9 @@ class Remote:
         self.check_writable()
         with self._errors():
             system, path = self._open()
-            try:
-                system.pipe_file(path, content)
+            seconds = WRITE_SECONDS + len(content) / SLOWEST
+            try:  # s3fs waits for ever where a server does not ask for the content
+                system.pipe_file(path, content, timeout=seconds)
             except FileNotFoundError as error:
                 raise StorageError(
                     f"{self}: no such bucket or container, expected one: create it"
