@@ -65,6 +65,7 @@ def assert_right(results: dict[str, Unit]) -> None:
     assert [list(table["name"]) for table, _ in results.values()] == [["a"], ["b"]]
 
 
+@pytest.mark.slow
 def test_a_write_that_is_cut_leaves_nothing_and_resumes(s3: str, proxy: Proxy) -> None:
     computed: list[str] = []
 
@@ -81,6 +82,7 @@ def test_a_write_that_is_cut_leaves_nothing_and_resumes(s3: str, proxy: Proxy) -
     assert computed == ["a", "b", "b"]
 
 
+@pytest.mark.slow
 def test_a_large_write_that_is_cut_leaves_the_old_file(
     s3: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,6 +130,7 @@ def test_a_store_without_an_answer_is_an_error(
         act(s3)
 
 
+@pytest.mark.slow
 def test_a_read_that_times_out_does_not_lose_a_unit(s3: str, proxy: Proxy) -> None:
     computed: list[str] = []
     units(s3).gather(computation(computed, str))
