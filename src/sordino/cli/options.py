@@ -15,7 +15,7 @@ import typer
 
 from sordino.cli.output import warn
 from sordino.errors import CorpusError, PluginError, PolicyError
-from sordino.storage import Location, location, writable
+from sordino.storage import Location, location, writable_location
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
@@ -66,7 +66,7 @@ OutOption = Annotated[
     typer.Option(
         "--out",
         metavar="PATH",
-        parser=writable,
+        parser=writable_location,
         help="Folder of the results; created if absent. Or a URL (extra storage), as "
         "s3://bucket/results.",
     ),
@@ -76,7 +76,7 @@ TableOutOption = Annotated[
     typer.Option(
         "--out",
         metavar="PATH",
-        parser=writable,
+        parser=writable_location,
         help="Table to write (.parquet, .csv or .npz); an existing one is replaced.",
     ),
 ]
@@ -111,7 +111,7 @@ CacheOption = Annotated[
     typer.Option(
         "--cache",
         metavar="PATH",
-        parser=writable,
+        parser=writable_location,
         help="Folder or URL of computed features for later runs.",
         show_default="~/.cache/sordino",
     ),

@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 RECORD_BYTES: Final = 1 << 20
 """The largest record of a table."""
 
-TABLE_BYTES: Final = 1 << 40
-"""The largest table with a checksum."""
-
 
 def write_tables(
     out: Location,
@@ -140,6 +137,7 @@ def write_record(
 
 def _checksum(path: Location) -> str:
     from sordino import storage
+    from sordino.features.tables import LARGEST_DOWNLOAD
 
-    with storage.local_copy(path, TABLE_BYTES) as copy, copy.open("rb") as file:
+    with storage.local_copy(path, LARGEST_DOWNLOAD) as copy, copy.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -54,7 +54,7 @@ class Cache:
         own.
         """
         digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
-        folder = storage.writable(folder)
+        folder = storage.writable_location(folder)
         if isinstance(folder, Path):
             folder = folder.expanduser().absolute()
         return cls(folder / f"{name}-{digest[:12]}")

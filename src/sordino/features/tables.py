@@ -25,7 +25,7 @@ from sordino.storage import Location
 KEY_COLUMNS: Final = ("file", "start", "end", "utterance")
 """The columns that identify the utterance of a row, in any capitals."""
 
-MOST_BYTES: Final = 1 << 36
+LARGEST_DOWNLOAD: Final = 1 << 36
 """The limit of a table behind a URL: it is copied to a temporary folder of this machine."""
 
 EXPECTED: Final = "a table with one row an utterance"
@@ -43,7 +43,7 @@ def read_table(path: str | Location, text: Collection[str] = ()) -> pd.DataFrame
     """
     path = storage.location(path)
     table_suffix(path)
-    with storage.local_copy(path, MOST_BYTES) as file:
+    with storage.local_copy(path, LARGEST_DOWNLOAD) as file:
         return _read(file, text)
 
 

@@ -32,7 +32,7 @@ from sordino.storage.location import (
     on_this_machine,
     read_regular,
     remove,
-    writable,
+    writable_location,
     write,
 )
 from sordino.storage.names import LONGEST_NAME, cell, safe_name
@@ -65,6 +65,6 @@ __all__ = [
     "set_aside",
     "temporary_setting",
     "to_disk",
-    "writable",
+    "writable_location",
     "write",
 ]

@@ -11,7 +11,7 @@ from typing import Protocol, overload
 
 from sordino.errors import SordinoError, StorageError
 from sordino.storage import local
-from sordino.storage.remote import Remote, parse
+from sordino.storage.remote import Remote, parse_url
 
 _LOST_SLASH = r"[A-Za-z][A-Za-z0-9+.-]+:"
 """The first part of a URL that became a `Path`."""
@@ -61,7 +61,7 @@ def location(text: str | Location) -> Path | Remote:
     """
     if isinstance(text, Path | Remote):
         return text
-    url = parse(str(text))
+    url = parse_url(str(text))
     if url is None:
         return Path(str(text))
     if url.scheme != "file":
@@ -71,7 +71,7 @@ def location(text: str | Location) -> Path | Remote:
     return Path(url2pathname(url.address.removeprefix("localhost")))
 
 
-def writable(text: str | Location) -> Path | Remote:
+def writable_location(text: str | Location) -> Path | Remote:
     """The `location` of a text, to write there later: a URL is checked now, a path is not.
 
     Raises `StorageError` for the URL of a store that may show half a file, `DependencyError`
@@ -102,7 +102,7 @@ def folder(path: str | Location, mode: int = 0o777) -> Path | Remote:
     Raises `StorageError` where it cannot be created, and for the URL of a store that may show half
     a file; `DependencyError` without the extra `storage`.
     """
-    path = writable(path)
+    path = writable_location(path)
     if isinstance(path, Remote):
         return path
     if path.parts and re.fullmatch(_LOST_SLASH, path.parts[0]) and not path.is_dir():

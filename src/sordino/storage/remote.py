@@ -27,16 +27,16 @@ WHOLE: Final = ("abfs", "abfss", "az", "gcs", "gs", "memory", "s3", "s3a")
 that is written there may be cut short.
 """
 
-WRITE_SECONDS: Final = 120
+UPLOAD_SECONDS: Final = 120
 """Seconds that a store may take for a write, beside those for the content."""
 
-SLOWEST: Final = 100_000
+SLOWEST_UPLOAD: Final = 100_000
 """Bytes a second of the slowest connection that may write."""
 
 _URL: Final = r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)"
 """A scheme of one letter is a drive of Windows."""
 
-REPEAT: Final = "repeat the command: it resumes"
+REPEAT_COMMAND: Final = "repeat the command: it resumes"
 """The next step after a failure of a store."""
 
 
@@ -48,7 +48,7 @@ class Remote:
     - `scheme`: such as `s3`, in lower case.
     - `address`: the rest of the URL, without a `/` at its end.
 
-    >>> path = parse("s3://bucket/runs/") / "estimates.csv"
+    >>> path = parse_url("s3://bucket/runs/") / "estimates.csv"
     >>> str(path), path.name, path.suffix, str(path.parent)
     ('s3://bucket/runs/estimates.csv', 'estimates.csv', '.csv', 's3://bucket/runs')
     """
@@ -136,7 +136,7 @@ class Remote:
         self.check_writable()
         with self._errors():
             system, path = self._open()
-            seconds = WRITE_SECONDS + len(content) / SLOWEST
+            seconds = UPLOAD_SECONDS + len(content) / SLOWEST_UPLOAD
             try:  # s3fs waits for ever where a server does not ask for the content
                 system.pipe_file(path, content, timeout=seconds)
             except FileNotFoundError as error:
@@ -159,7 +159,7 @@ class Remote:
             version = system.ukey(source)
             system.get_file(source, str(path))  # large files in several requests
             if system.ukey(source) != version:
-                raise StorageError(f"{self}: replaced while it was read: {REPEAT}")
+                raise StorageError(f"{self}: replaced while it was read: {REPEAT_COMMAND}")
 
     def files(self) -> list[Remote]:
         """The files in this folder; none where it is absent. Raises `StorageError`."""
@@ -221,12 +221,12 @@ class Remote:
         return DependencyError(f"{self}: its package is absent, expected it: {package}")
 
 
-def parse(text: str) -> Remote | None:
+def parse_url(text: str) -> Remote | None:
     """The file of a URL; `None` for text that is none, such as a path.
 
     Raises `StorageError` for a URL with a user, a password or a query, and for a chain of URLs.
 
-    >>> parse("runs/first"), parse("C:/runs")
+    >>> parse_url("runs/first"), parse_url("C:/runs")
     (None, None)
     """
     match = re.fullmatch(_URL, text, flags=re.DOTALL)
@@ -259,12 +259,12 @@ def parse(text: str) -> Remote | None:
 def _reason(error: BaseException) -> str:
     """The kind of a failure and the next step, without the message of a library."""
     if _is_timeout(error):
-        return f"no answer in time: check the network, then {REPEAT}"
+        return f"no answer in time: check the network, then {REPEAT_COMMAND}"
     if re.search("Credential|Permission|Token", _kinds(error)):
-        return f"no permission, or no credentials: check those in the environment, then {REPEAT}"
+        return f"no permission, or no credentials: check those in the environment, then {REPEAT_COMMAND}"
     return (
         f"the store failed ({type(error).__name__}): check the address, the network and the "
-        f"credentials, then {REPEAT}"
+        f"credentials, then {REPEAT_COMMAND}"
     )
 
 

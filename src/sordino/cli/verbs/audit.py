@@ -22,7 +22,7 @@ from sordino.cli.options import (
 )
 from sordino.cli.output import print_lines
 from sordino.errors import StorageError
-from sordino.storage import Location, location, writable
+from sordino.storage import Location, location, writable_location
 
 if TYPE_CHECKING:
     import numpy as np
@@ -104,7 +104,7 @@ AssessmentOption = Annotated[
     typer.Option(
         "--assessment",
         metavar="FILE.html|.docx",
-        parser=writable,
+        parser=writable_location,
         help="Also write a section for a data-protection impact assessment: the figures by "
         "article of the GDPR and the AI Act.",
     ),
