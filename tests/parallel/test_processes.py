@@ -95,6 +95,7 @@ def test_only_the_seam_imports_joblib_and_dask() -> None:
     assert {path for path in imports if path != plugins} == {
         "src/sordino/parallel/cluster.py",
         "src/sordino/parallel/processes.py",
+        "src/sordino/parallel/prompt_end.py",
     }
 
 

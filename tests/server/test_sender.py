@@ -105,6 +105,58 @@ def test_a_repeated_batch_is_recognised(device: Device, scene: Scene) -> None:
     assert numbers(scene) == [1]
 
 
+WRONG_CLOCK = 1_577_836_800.0
+"""2020, before the retention of every study."""
+
+
+def test_resend_after_a_wrong_clock(device: Device, scene: Scene, clock: Clock) -> None:
+    sender, right = device.sender("drawn"), clock.time
+    for day in (WRONG_CLOCK, right):
+        sender.add(prototypes()[0])
+        sender.add(prototypes()[1])
+        clock.time = day
+        sender.send()
+        clock.time = right
+    assert (sender.refusals, numbers(scene)) == ({"invalid": 2}, [3, 4])
+    sender.add(prototypes()[2])
+    copy = device.queue.read_bytes()
+    assert (sender.send(resend=True).stored, numbers(scene)) == (3, [3, 4, 5, 6, 7])
+    device.queue.write_bytes(copy)
+    restored = device.sender("drawn").send(resend=True)
+    assert (restored.stored, restored.aside) == (0, 3)  # the server may have all of them
+    assert numbers(scene) == [3, 4, 5, 6, 7]
+
+
+def test_a_stored_batch_is_known_at_any_time(device: Device, scene: Scene, clock: Clock) -> None:
+    """The answer was lost, then the server has a wrong clock: the batch is stored once."""
+    sender = device.sender("drawn")
+    sender.add(prototypes()[0])
+    Queue(device.queue).begin_after(0)
+    assert Queue(device.queue).next_batch(20)
+    frozen = device.queue.read_bytes()
+    assert sender.send().stored == 1
+    device.queue.write_bytes(frozen)
+    clock.time = WRONG_CLOCK
+    assert (device.sender("drawn").send().stored, numbers(scene)) == (1, [1])
+
+
+def test_a_late_attempt_and_resend_store_once(device: Device, scene: Scene, clock: Clock) -> None:
+    first, late = device.sender("drawn"), Queue(device.queue)
+    for row in range(3):
+        first.add(prototypes()[row])
+    late.begin_after(0)
+    batch = late.next_batch(20)
+    assert batch is not None
+    right, clock.time = clock.time, WRONG_CLOCK
+    assert first.send().aside == 3
+    clock.time = right
+    assert device.sender("drawn").send(resend=True).stored == 3
+    first.add(prototypes()[0])
+    assert late.next_batch(20) is not None
+    late.set_aside(batch, "invalid")
+    assert (first.send().stored, numbers(scene)) == (1, [1, 2, 3, 4])
+
+
 def test_a_lost_queue_continues_the_numbers(device: Device, scene: Scene) -> None:
     for _ in range(2):
         sender = device.sender("drawn")
@@ -135,6 +187,8 @@ def test_a_signed_batch_of_vectors_is_stored(device: Device, scene: Scene, tmp_p
     sender.add(vectors[1])
     assert sender.send().stored == 1
     assert numbers(scene) == [2]
+    assert sender.send(resend=True).stored == 1
+    assert numbers(scene) == [2, 3]
 
 
 def test_a_withdrawn_consent_keeps_the_queue(device: Device, scene: Scene) -> None:

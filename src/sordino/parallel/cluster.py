@@ -178,8 +178,6 @@ def connect_cluster(address: str) -> Iterator[Cluster]:
 
 def _connected(distributed: Any, scheduler: Any) -> Iterator[Cluster]:
     """A client of a scheduler whose workers have the versions of this process."""
-    from sordino.parallel.prompt_end import PromptEnd
-
     name = getattr(scheduler, "scheduler_address", scheduler)
     try:
         client = distributed.Client(scheduler, timeout=SCHEDULER_SECONDS, set_as_default=False)
@@ -210,7 +208,6 @@ def _connected(distributed: Any, scheduler: Any) -> Iterator[Cluster]:
                     "it there"
                 ) from versions
             node.check_versions(worker, versions, cluster.expected)
-        client.register_plugin(PromptEnd())
         progress.NOTE.set(workers.note)
         try:
             yield cluster

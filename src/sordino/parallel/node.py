@@ -84,8 +84,11 @@ def run_group(
     A worker that joined late is checked here. Relative paths mean files of `folder`, the working
     folder of the client; where a machine does not have it, they mean no file.
     """
+    # here: a client computes nothing
+    from sordino.parallel.prompt_end import prompt_end
+
     check_versions(platform.node(), versions(), expected)
-    with _COMPUTING:
+    with _COMPUTING, prompt_end():
         try:
             os.chdir(folder)
         except OSError:

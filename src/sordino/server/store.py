@@ -56,7 +56,7 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A session that changes nothing, so that it waits for no writer."""
-        with Session(self._reading, expire_on_commit=False) as session:
+        with Session(self._reading, autoflush=False, expire_on_commit=False) as session:
             yield session
 
     @contextmanager

@@ -79,6 +79,7 @@ def create(path: Path, content: bytes) -> None:
             os.link(temporary, path)
         except FileExistsError:
             return
+        temporary.unlink()
         to_disk(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
@@ -240,7 +241,9 @@ def _new_file(path: Path, mode: int) -> tuple[str, int]:
 
 
 def to_disk(path: str | Path) -> None:
-    """Wait until a file, or the names in a folder, are on the disk."""
+    """Wait until a file, or the names in a folder, are on the disk. Windows opens no folder."""
+    if os.name == "nt" and Path(path).is_dir():
+        return
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

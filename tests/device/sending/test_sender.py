@@ -20,6 +20,7 @@ import pytest
 from sordino.device import Bundle, Runtime, Sender, SenderToken, read
 from sordino.device.sending import token, wire
 from sordino.device.sending.background import BackgroundSending
+from sordino.device.sending.queue import Origin, Queue
 from sordino.device.trust import ed25519
 from sordino.errors import BundleError, ReleaseError, StorageError
 from tests.device.sending.receiver import TOKEN, Receiver, Request, problem, reply, serving
@@ -165,26 +166,6 @@ def test_a_refused_batch_is_set_aside_and_others_follow(drawn: Bundle, tmp_path:
     assert device.refusals == {"bundle-unknown": 20}
 
 
-def test_what_was_set_aside_by_mistake_is_sent_again(drawn: Bundle, tmp_path: Path) -> None:
-    refusals = iter(["invalid"])
-
-    def refuse(request: Request, handler: BaseHTTPRequestHandler) -> bool:
-        code = next(refusals, None) if request.body else None
-        return code is not None and reply(handler, *problem(422, code))
-
-    with serving(tmp_path / "server", refuse) as receiver:
-        device = sender(tmp_path, receiver.url, drawn)
-        for _ in range(21):
-            device.add(prototypes(drawn)[1])
-        assert (device.send().stored, device.refusals) == (1, {"invalid": 20})
-        assert (device.resend(), device.resend(), device.pending) == (20, 0, 20)
-        delivery = device.send()
-        rows = receiver.store.rows()
-    assert (delivery.stored, delivery.pending, delivery.aside) == (20, 0, 0)
-    assert [number for number, _ in rows] == [21, *range(22, 42)]
-    assert len({item for _, item in rows}) == 1
-
-
 def test_a_new_queue_continues_the_numbers_of_the_server(
     drawn: Bundle, receiver: Receiver, tmp_path: Path
 ) -> None:
@@ -209,7 +190,7 @@ def test_an_older_copy_of_a_queue_doubles_nothing(
     (tmp_path / "queue").write_bytes(copy)
     restored = sender(tmp_path, receiver.url, drawn)
     assert (restored.send().aside, restored.refusals) == (21, {"number": 21})
-    assert restored.resend() == 0
+    assert restored.send(resend=True).stored == 0
     restored.add(prototypes(drawn)[0])
     assert restored.send().stored == 1
     assert [number for number, _ in receiver.store.rows()] == list(range(1, 24))
@@ -338,3 +319,16 @@ def test_wrong_settings_are_refused(drawn: Bundle, tmp_path: Path) -> None:
         Sender(tmp_path / "q", "https://a.org", SenderToken(TOKEN), drawn, "other", day=lambda: DAY)
     with pytest.raises(ReleaseError, match="a sender without a bundle"):
         sender(tmp_path, "https://example.org", None).add(prototypes(drawn)[0])
+
+
+@pytest.mark.parametrize("body", [b"{", b"{}", b"\xff", b'{"releases": [3]}', b"[" * 100_000])
+def test_a_damaged_batch_stays_aside(body: bytes, tmp_path: Path) -> None:
+    queue = Queue(tmp_path / "queue")
+    queue.add(Origin("a" * 64, "p", "2026-11-28", False), '"prototype": 1')
+    batch = queue.next_batch(20)
+    assert batch is not None
+    queue.set_aside(batch, "invalid")
+    assert not queue.renumber(batch._replace(body=body))
+    assert queue.renumber(batch)
+    assert not queue.renumber(batch)
+    assert queue.count() == (1, 0)

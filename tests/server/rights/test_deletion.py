@@ -9,17 +9,20 @@ import time
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from sqlalchemy import select, text
+from sqlalchemy import event, select, text
 
 from sordino.errors import SignatureError, StorageError
 from sordino.server.access.context import Access
+from sordino.server.access.principal import Principal, Scope
 from sordino.server.access.session import FRESH_SECONDS
 from sordino.server.access.token import new_token, token_digest
 from sordino.server.database.account_tables import BrowserSession, Invitation, Passkey
 from sordino.server.database.metadata import TABLES_METADATA
 from sordino.server.database.rights_tables import Deletion, GroupMember, GroupStatistic
 from sordino.server.database.tables import Participant
+from sordino.server.errors import Problem
 from sordino.server.rights import audit, receipt
 from sordino.server.rights.deletion import delete_user, reconcile
 from sordino.server.rights.personal_data import KEPT, USER, rows_of
@@ -225,3 +228,31 @@ def test_researcher_deletes_in_the_own_study_alone(client: TestClient, scene: Sc
     answer = client.delete("/v1/participants/p1", headers=headers)
     assert answer.json()["time"].startswith(datetime.date(2026, 11, 28).isoformat())
     assert client.delete("/v1/participants/p1", headers=headers).status_code == 404
+
+
+def test_deletion_locks_the_user_before_devices(scene: Scene, app: FastAPI) -> None:
+    """As ingest does: two orders would end one of both with a deadlock."""
+    locks: list[str] = []
+
+    @event.listens_for(scene.store.engine, "before_execute")
+    def _record(_connection: object, statement: Any, *_: object) -> None:
+        if getattr(statement, "_for_update_arg", None) is not None:
+            locks.extend(table.name for table in statement.get_final_froms())
+
+    assert delete_user(scene.store, app.state.access.key, scene.participant.id, "x")
+    assert locks[:2] == ["participant", "device"]
+
+
+def test_a_deleted_device_has_no_state(scene: Scene, app: FastAPI) -> None:
+    """The user is deleted between the check of the token and the answer."""
+    asking = Principal(
+        Scope.RELEASE,
+        "x",
+        study_id=scene.study.id,
+        participant_id=scene.participant.id,
+        device_id=scene.device_id,
+    )
+    delete_user(scene.store, app.state.access.key, scene.participant.id, "x")
+    with pytest.raises(Problem) as refusal:
+        app.state.ingest.state(asking)
+    assert refusal.value.status == 401

@@ -92,7 +92,7 @@ class SendingOptions:
                     "server, expected --send URL: add it"
                 )
             return None
-        sender = Sender(
+        return Sender(
             self.queue or state.expanduser() / "queue",
             self.url,
             self._token(state),
@@ -102,9 +102,6 @@ class SendingOptions:
             signing_key=self.signing_key,
             insecure_http=self.insecure_http,
         )
-        if self.resend:
-            sender.resend()
-        return sender
 
     def _token(self, state: Path) -> SenderToken:
         from sordino.device.sending import token

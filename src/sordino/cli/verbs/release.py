@@ -194,7 +194,7 @@ def release(
             raise
     finally:
         rows.close()  # released vectors are written even if a stream ends with an error
-    delivery = None if sender is None else sender.send()
+    delivery = None if sender is None else sender.send(resend=resend)
     report.write(rows.count, json, delivery)
     if delivery is not None and delivery.is_refused:
         raise typer.Exit(REFUSED)
@@ -207,7 +207,7 @@ def _send_alone(sending: SendingOptions, json: str | None) -> None:
     sender = sending.sender(STATE, None, None)
     if sender is None:
         raise BundleError("no bundle, expected BUNDLE, or --send URL alone: add one of them")
-    delivery = sender.send()
+    delivery = sender.send(resend=sending.resend)
     if json:
         write_json(json, as_json(delivery))
     if json != "-":

@@ -3,7 +3,7 @@
     row      one release with its number, not in a batch yet
     batch    releases with an idempotency key. From the first attempt on its bytes do not change, so
              a server recognises a repeated attempt and stores it once
-    aside    a batch that a server refused for its content. It stays in the file until `resend`
+    aside    a batch that a server refused for its content. It stays in the file until `renumber`
 
     kill -9, power cut      each step is one transaction, on the disk before it returns
     two processes           take turns by the locks of SQLite; both send the same batch with one
@@ -12,7 +12,8 @@
     damaged file            `StorageError` with the next step
     clock that goes back    changes the `day` of later releases alone; the number gives the order
     lost file               a new queue asks the server for its last number (`begin_after`)
-    older copy restored     batches with a known key are not stored twice. A release with a number
+    older copy restored     batches with a known key are not stored twice, renumbered ones included,
+                            whose key follows from the old one. A release with a number
                             that the server has already may be there: it is set aside. A copy from
                             before the first sending is a new queue, so its releases are sent again
 
@@ -32,6 +33,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from sordino import storage
+from sordino.device.bundle.archive import sha256
 from sordino.device.sending import wire
 from sordino.errors import StorageError
 
@@ -106,7 +108,9 @@ class Queue:
     def add(self, origin: Origin, item: str) -> None:
         """Queue one release; it has a number and is on the disk when this returns."""
         with self._transaction() as file:
-            _add(file, origin, item)
+            number = file.execute("SELECT next FROM numbering").fetchone()[0]
+            file.execute("UPDATE numbering SET next = next + 1")
+            file.execute("INSERT INTO release VALUES (?, ?, ?, ?, ?, ?)", (number, *origin, item))
 
     def count(self) -> tuple[int, int]:
         """The releases that wait for the server, and those that are set aside."""
@@ -149,34 +153,52 @@ class Queue:
         number `after`, which the server has from elsewhere. Later numbers are larger.
         """
         with self._transaction() as file:
-            file.execute("UPDATE batch SET refusal = ? WHERE id = ?", (refusal, batch.identity))
+            changed = file.execute(
+                "UPDATE batch SET refusal = ? WHERE id = ? AND key = ?",
+                (refusal, batch.identity, batch.key),
+            )
+            file.execute("UPDATE numbering SET next = max(next, ?)", (after + 1,))
+            if not changed.rowcount:
+                return  # another process removed the batch or renumbered it
             file.execute(
                 "UPDATE batch SET refusal = ? WHERE refusal IS NULL AND first <= ?",
                 (refusal, after),
             )
             while _freeze(file, wire.MOST_RELEASES, after, refusal):
                 pass
-            file.execute("UPDATE numbering SET next = max(next, ?)", (after + 1,))
 
-    def resend(self) -> int:
-        """Let batches that were set aside wait again, with new numbers; the number of releases.
-
-        Those that the server may have already, by a number or a key that it knows, stay aside.
+    def refused(self) -> list[QueuedBatch]:
+        """The batches that are set aside, but those that the server may have already, by a number
+        or a key that it knows.
         """
         with self._transaction() as file:
-            rows = file.execute(
-                "SELECT id, signed, body FROM batch WHERE refusal IS NOT NULL"
-                f" AND refusal NOT IN ({', '.join('?' * len(_STORED))}) ORDER BY id",
-                _STORED,
-            ).fetchall()
-            count = 0
-            for identity, signed, body in rows:
-                bundle, policy, day, items = wire.parse_batch(body)
-                count += len(items)
-                for item in items:
-                    _add(file, Origin(bundle, policy, day, bool(signed)), item)
-                file.execute("DELETE FROM batch WHERE id = ?", (identity,))
-        return count
+            return _batches(
+                file, f"refusal NOT IN ({', '.join('?' * len(_STORED))}) ORDER BY id", *_STORED
+            )
+
+    def renumber(self, batch: QueuedBatch) -> bool:
+        """Let a refused batch wait again with new numbers, after all others. False, and unchanged,
+        for one that is no longer set aside, damaged or too large.
+
+        Its new key follows from the old one: if an older copy of this file renumbers the batch too,
+        the server recognises the key.
+        """
+        with self._transaction() as file:
+            where = "id = ? AND key = ? AND refusal IS NOT NULL"
+            if not _batches(file, where, batch.identity, batch.key):
+                return False
+            while _freeze(file, wire.MOST_RELEASES):
+                pass  # batches are sent by age, and these have smaller numbers
+            first = file.execute("SELECT next FROM numbering").fetchone()[0]
+            body = wire.renumbered(batch.body, first)
+            if body is None or len(body) > wire.LARGEST_BODY:
+                return False
+            key = sha256(f"sordino resend {batch.key}".encode())[: len(batch.key)]
+            last = first + batch.size - 1
+            file.execute("DELETE FROM batch WHERE id = ?", (batch.identity,))
+            file.execute("UPDATE numbering SET next = ?", (last + 1,))
+            _insert(file, key, first, last, batch.size, batch.signed, body, None)
+        return True
 
     def refusals(self) -> dict[str, int]:
         """The number of releases that are set aside, by the code of the refusal."""
@@ -252,23 +274,29 @@ def _explain(error: sqlite3.Error) -> str:
     return f"{type(error).__name__} {name}, expected a queue of this version: choose another path"
 
 
-def _add(file: sqlite3.Connection, origin: Origin, item: str) -> None:
-    """A further release with the next number."""
-    number = file.execute("SELECT next FROM numbering").fetchone()[0]
-    file.execute("UPDATE numbering SET next = next + 1")
-    file.execute("INSERT INTO release VALUES (?, ?, ?, ?, ?, ?)", (number, *origin, item))
-
-
 def _oldest(file: sqlite3.Connection) -> QueuedBatch | None:
     """The oldest batch that waits."""
-    row = file.execute(
-        "SELECT id, key, last, count, signed, body FROM batch WHERE refusal IS NULL ORDER BY id"
-        " LIMIT 1"
-    ).fetchone()
-    if row is None:
-        return None
-    identity, key, last, size, signed, body = row
-    return QueuedBatch(identity, key, last, size, bool(signed), body)
+    return next(iter(_batches(file, "refusal IS NULL ORDER BY id LIMIT 1")), None)
+
+
+def _batches(file: sqlite3.Connection, where: str, *values: object) -> list[QueuedBatch]:
+    """The batches of a condition."""
+    rows = file.execute(
+        f"SELECT id, key, last, count, signed, body FROM batch WHERE {where}", values
+    )
+    return [
+        QueuedBatch(identity, key, last, size, bool(signed), body)
+        for identity, key, last, size, signed, body in rows
+    ]
+
+
+def _insert(file: sqlite3.Connection, *values: object) -> None:
+    """A further batch: key, first and last number, count, signed, body, refusal."""
+    file.execute(
+        "INSERT INTO batch (key, first, last, count, signed, body, refusal)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        values,
+    )
 
 
 def _freeze(
@@ -299,10 +327,7 @@ def _freeze(
         releases.append(release)
     first, last = rows[0][4], rows[len(releases) - 1][4]
     body = wire.batch_body(start, releases)
-    file.execute(
-        "INSERT INTO batch (key, first, last, count, signed, body, refusal)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (secrets.token_hex(16), first, last, len(releases), origin.signed, body, refusal),
-    )
+    key = secrets.token_hex(16)
+    _insert(file, key, first, last, len(releases), origin.signed, body, refusal)
     file.execute("DELETE FROM release WHERE number <= ?", (last,))
     return True

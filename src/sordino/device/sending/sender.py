@@ -135,12 +135,6 @@ class Sender:
         """The number of releases that are set aside, by the reason of the server."""
         return self._queue.refusals()
 
-    def resend(self) -> int:
-        """Let releases that are set aside wait again, for example after a server had a wrong clock.
-        It returns their number. Those that the server may have stay aside.
-        """
-        return self._queue.resend()
-
     def add(self, vector: NDArray[np.float32]) -> None:
         """Queue one released vector, `(k,)`; it is on the disk when this returns.
 
@@ -154,8 +148,12 @@ class Sender:
         origin = self._source.origin(date(day.year, day.month, day.day))
         self._queue.add(origin, item)
 
-    def send(self, attempts: int = ATTEMPTS) -> Delivery:
+    def send(self, attempts: int = ATTEMPTS, *, resend: bool = False) -> Delivery:
         """Send all that waits, batch by batch, with up to `attempts` for each request.
+
+        With `resend`, batches that were set aside are sent first, for example after a server had a
+        wrong clock: the same bytes again, and with new numbers only where the server does not have
+        them. Those that it refuses again stay aside.
 
         Raises `StorageError` where the queue cannot be read or written, and `SignatureError` for a
         file that is no key.
@@ -163,6 +161,9 @@ class Sender:
         stored, failures = 0, 0
         while True:
             try:
+                if resend:
+                    stored += self._resend()
+                    resend = False
                 batch = self._next()
                 if batch is None:
                     return self._delivery(stored)
@@ -200,24 +201,43 @@ class Sender:
             self._queue.begin_after(number)
         return self._queue.next_batch(self._batch)
 
-    def _deliver(self, batch: QueuedBatch) -> int:
-        """Send one batch; the number of its releases if they are stored, 0 if it is set aside."""
+    def _resend(self) -> int:
+        """Send each batch that is set aside once more; the number of releases that are stored."""
+        stored = 0
+        for batch in self._queue.refused():
+            answer, problem = self._post(batch)
+            if problem is not None and problem.code == "number":
+                self._queue.renumber(batch)  # the server does not have its key, nor ever will
+            elif problem is None or answer.status not in REFUSALS:
+                stored += self._confirm(answer, batch)
+        return stored
+
+    def _post(self, batch: QueuedBatch) -> tuple[HttpAnswer, wire.Refusal | None]:
+        """The answer to a batch, and the refusal in it."""
         headers = {
             "Content-Type": wire.BATCH_TYPE,
             "Idempotency-Key": batch.key,
             **self._signature(batch),
         }
         answer = self._request("POST", wire.RELEASES_PATH, headers, batch.body)
-        problem = wire.problem(answer.kind, answer.body)
-        if problem is not None and answer.status in REFUSALS:
-            after = problem.last_number if problem.code == "number" else 0
-            self._queue.set_aside(batch, problem.code, after)
-            return 0
+        return answer, wire.problem(answer.kind, answer.body)
+
+    def _confirm(self, answer: HttpAnswer, batch: QueuedBatch) -> int:
+        """Remove a batch that the server has stored; the number of its releases."""
         _raise_unless_ok(answer)
         if not wire.confirms(answer.kind, answer.body, batch.size, batch.last):
             raise _LaterError("an answer that is not one of a sordino server")
         self._queue.remove(batch)
         return batch.size
+
+    def _deliver(self, batch: QueuedBatch) -> int:
+        """Send one batch; the number of its releases if they are stored, 0 if it is set aside."""
+        answer, problem = self._post(batch)
+        if problem is not None and answer.status in REFUSALS:
+            after = problem.last_number if problem.code == "number" else 0
+            self._queue.set_aside(batch, problem.code, after)
+            return 0
+        return self._confirm(answer, batch)
 
     def _request(
         self, method: str, path: str, headers: dict[str, str] | None = None, body: bytes = b""

@@ -114,18 +114,21 @@ def batch_body(start: bytes, releases: Sequence[bytes]) -> bytes:
     return start + b", ".join(releases) + b"]}"
 
 
-def parse_batch(body: bytes) -> tuple[str, str, str, list[str]]:
-    """Bundle, policy, day and the items of a batch that `batch_body` made.
+def renumbered(body: bytes, first: int) -> bytes | None:
+    """The bytes of a batch with numbers from `first` on; None for what is no batch.
 
     >>> release = release_bytes(1, prototype_item(3))
-    >>> parse_batch(batch_body(batch_start("ab", "sad", "2026-11-28"), [release]))
-    ('ab', 'sad', '2026-11-28', ['"prototype": 3'])
+    >>> renumbered(batch_body(batch_start("ab", "sad", "2026-11-28"), [release]), 41)[-35:]
+    b' [{"number": 41, "prototype": 3}]}'
     """
-    content = json.loads(body)
-    for release in content["releases"]:
-        del release["number"]
-    items = [json.dumps(release)[1:-1] for release in content["releases"]]
-    return content["bundle"], content["policy"], content["day"], items
+    try:
+        content = json.loads(body)
+        releases = content["releases"]
+        for number, release in enumerate(releases, first):
+            release["number"] = number
+        return json.dumps(content).encode()
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
 
 
 def signed_message(token_sha256: bytes, idempotency_key: str, body: bytes) -> bytes:

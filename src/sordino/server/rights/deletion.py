@@ -88,16 +88,16 @@ def _delete(
 
 
 def _locked(session: Session, participant_id: int) -> Participant | None:
-    """The user, locked against ingest. It locks devices first, in the order of ingest."""
+    """The user, locked against ingest. It locks the user first, in the order of ingest."""
+    user = session.scalar(
+        select(Participant).where(Participant.id == participant_id).with_for_update()
+    )
     session.execute(
         select(Device.id)
         .where(Device.participant_id == participant_id)
         .order_by(Device.id)
         .with_for_update()
     ).all()
-    user = session.scalar(
-        select(Participant).where(Participant.id == participant_id).with_for_update()
-    )
     if user is not None:
         session.expunge(user)  # its row is deleted by a statement, not by the session
     return user
