@@ -124,7 +124,7 @@ def write_file(store: str) -> object:
 def test_a_store_without_an_answer_is_an_error(
     s3: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, act: Callable[[str], object]
 ) -> None:
-    monkeypatch.setattr(remote, "UPLOAD_SECONDS", 0)
+    monkeypatch.setattr(remote, "STORE_SECONDS", 0)
     proxy.switch("hang")
     with pytest.raises(StorageError, match=r"no answer in time: check the network, .*resumes"):
         act(s3)

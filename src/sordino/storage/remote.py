@@ -27,7 +27,7 @@ WHOLE: Final = ("abfs", "abfss", "az", "gcs", "gs", "memory", "s3", "s3a")
 that is written there may be cut short.
 """
 
-UPLOAD_SECONDS: Final = 120
+STORE_SECONDS: Final = 120
 """Seconds that a store may take for a write, beside those for the content."""
 
 SLOWEST_UPLOAD: Final = 100_000
@@ -136,7 +136,7 @@ class Remote:
         self.check_writable()
         with self._errors():
             system, path = self._open()
-            seconds = UPLOAD_SECONDS + len(content) / SLOWEST_UPLOAD
+            seconds = STORE_SECONDS + len(content) / SLOWEST_UPLOAD
             try:  # s3fs waits for ever where a server does not ask for the content
                 system.pipe_file(path, content, timeout=seconds)
             except FileNotFoundError as error:
@@ -261,7 +261,7 @@ def _reason(error: BaseException) -> str:
     if _is_timeout(error):
         return f"no answer in time: check the network, then {REPEAT_COMMAND}"
     if re.search("Credential|Permission|Token", _kinds(error)):
-        return f"no permission, or no credentials: check those in the environment, then {REPEAT_COMMAND}"
+        return f"no permission, or no credentials: check the environment, then {REPEAT_COMMAND}"
     return (
         f"the store failed ({type(error).__name__}): check the address, the network and the "
         f"credentials, then {REPEAT_COMMAND}"
