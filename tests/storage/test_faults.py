@@ -143,7 +143,7 @@ def test_a_read_that_times_out_does_not_lose_a_unit(s3: str, proxy: Proxy) -> No
 
 
 def test_a_wrong_key_is_an_error_without_the_key(register: Register) -> None:
-    class Refusing(MemoryFileSystem):  # moto accepts every key
+    class Refusing(MemoryFileSystem):  # type: ignore[misc] # moto accepts every key
         def pipe_file(self, *_: Any, **__: Any) -> None:
             raise PermissionError(f"SignatureDoesNotMatch {SECRET_KEY}")
 
@@ -158,7 +158,7 @@ LATE: set[str] = set()
 """The paths that a listing lacks."""
 
 
-class LateListing(MemoryFileSystem):
+class LateListing(MemoryFileSystem):  # type: ignore[misc]
     """A store that knows a new file, and lists it late."""
 
     def ls(self, path: str, detail: bool = True, **options: Any) -> Any:
@@ -218,7 +218,7 @@ def test_cached_vectors_that_are_listed_late_are_right(late: str) -> None:
 def test_a_file_that_is_replaced_while_it_is_read_is_refused(
     memory: str, register: Register, tmp_path: Path
 ) -> None:
-    class Changing(MemoryFileSystem):
+    class Changing(MemoryFileSystem):  # type: ignore[misc]
         def get_file(self, path: str, *arguments: Any, **options: Any) -> None:
             super().get_file(path, *arguments, **options)
             self.pipe_file(path, b"new version")

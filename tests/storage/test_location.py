@@ -22,6 +22,7 @@ WITH_SECRETS = [
     f"ftp://user:12/{SECRET}@host/run",
     f"https://{SECRET}@host/run.csv",
     f"https://host/run.csv?signature={SECRET}",
+    f"s3://bucket/run?key={SECRET}",
     f"abfs://data:{SECRET}@account/run",
     f"simplecache::s3://AKIA:{SECRET}@bucket/run",
     f"zip://run::s3://AKIA:{SECRET}@bucket/run",
@@ -46,6 +47,12 @@ def test_a_url_stays_a_url_in_messages(text: str) -> None:
 
 def test_a_url_of_a_file_is_a_path(tmp_path: Path) -> None:
     assert location((tmp_path / "two words").as_uri()) == tmp_path / "two words"
+    assert location(f"file://localhost{tmp_path}/a@b?") == tmp_path / "a@b?"
+
+
+def test_a_file_of_another_machine_is_refused() -> None:
+    with pytest.raises(StorageError, match="a file of another machine, expected file:///folder"):
+        location("file://host/runs")
 
 
 @pytest.mark.parametrize("name", ["x.parquet", "x", ".hidden", "x.", "a.b.csv"])
@@ -72,7 +79,7 @@ def test_features_with_a_secret_are_refused_without_it(text: str) -> None:
 
 def test_no_file_of_this_machine_opens_a_url() -> None:
     with pytest.raises(TypeError, match="Remote"):
-        os.open(location("s3://bucket/run"), os.O_RDONLY)  # type: ignore[call-overload]
+        os.open(location("s3://bucket/run"), os.O_RDONLY)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("url", ["https://host/run", "ftp://host/run", "nonsense://run"])
@@ -118,6 +125,29 @@ def test_without_the_extra_a_url_is_refused_in_a_line(
     assert line.startswith("fsspec is not installed, expected it for s3://bucket/")
     assert 'pip install ".[storage]"' in line
     assert line.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["fit", "--corpus", "manifest=m.csv", "--policy", "p.toml"],
+        ["release", "bundle", "a.wav"],
+        ["words", "train", "--corpus", "manifest=m.csv"],
+        ["bundle", "key"],
+        ["corpus", "check", "--corpus", "manifest=m.csv"],
+    ],
+)
+def test_a_command_without_urls_refuses_one_at_once(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match="2"):
+        main([*arguments, "--out", "s3://bucket/x"])
+    assert capsys.readouterr().err.startswith("s3://bucket/x: a URL, expected a path for")
     assert list(tmp_path.iterdir()) == []
 
 

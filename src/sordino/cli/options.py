@@ -15,7 +15,7 @@ import typer
 
 from sordino.cli.output import warn
 from sordino.errors import CorpusError, PluginError, PolicyError
-from sordino.storage import Location, location, writable_location
+from sordino.storage import Location, location, on_this_machine, writable_location
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
@@ -61,6 +61,18 @@ def use_cluster(context: typer.Context, address: str | None) -> str | None:
     return address
 
 
+def local_path(text: str) -> Path:
+    """The path of an option that takes no URL. Raises `StorageError` for a URL."""
+    return on_this_machine(text, "this option")
+
+
+def check_json(text: str | None) -> str | None:
+    """The value of `--json`. Raises `StorageError` for a URL that cannot be written."""
+    if text is not None:
+        writable_location(text)
+    return text
+
+
 OutOption = Annotated[
     Location,
     typer.Option(
@@ -100,7 +112,10 @@ ClusterOption = Annotated[
 JsonOption = Annotated[
     str | None,
     typer.Option(
-        "--json", metavar="FILE", help="Also write the result as JSON; -: standard output."
+        "--json",
+        metavar="FILE",
+        callback=check_json,
+        help="Also write the result as JSON; -: standard output.",
     ),
 ]
 LatexOption = Annotated[

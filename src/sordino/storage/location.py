@@ -68,7 +68,12 @@ def location(text: str | Location) -> Path | Remote:
         return url
     from urllib.request import url2pathname
 
-    return Path(url2pathname(url.address.removeprefix("localhost")))
+    path = Path(url2pathname(url.address.removeprefix("localhost")))
+    if not path.is_absolute():
+        raise StorageError(
+            f"{url}: a file of another machine, expected file:///folder: add a slash"
+        )
+    return path
 
 
 def writable_location(text: str | Location) -> Path | Remote:
@@ -87,7 +92,9 @@ def on_this_machine(place: str | Location, purpose: str) -> Path:
     """The path of a folder that cannot be behind a URL. Raises `StorageError` for a URL."""
     path = location(place)
     if isinstance(path, Remote):
-        raise StorageError(f"{path}: a URL, expected a path for {purpose}: choose a folder")
+        raise StorageError(
+            f"{path}: a URL, expected a path for {purpose}: choose one of this machine"
+        )
     return path
 
 

@@ -126,7 +126,7 @@ class Remote:
             except FileNotFoundError:
                 raise
             except Exception as error:  # stores refuse a range of an empty file
-                if _is_timeout(error) or system.info(path)["size"]:
+                if _is_timeout(error) or system.info(path)["size"] != 0:
                     raise
                 return b""
             return content
@@ -235,7 +235,9 @@ def parse_url(text: str) -> Remote | None:
             raise StorageError("a chain of URLs, expected one URL or a path: choose one")
         return None
     scheme, rest = match[1].lower(), match[2]
-    address, query, _ = rest.partition("?")
+    if scheme == "file" and rest.strip("/"):
+        return Remote(scheme, rest.rstrip("/"))
+    address = rest.partition("?")[0]
     host = re.split("[/#]", address, maxsplit=1)[0]
     # a secret may contain a slash: then a part of it looks like a folder
     named = host if scheme in WHOLE else address
@@ -244,7 +246,7 @@ def parse_url(text: str) -> Remote | None:
             f"{scheme}://...: a URL with a user or a password, which the history of a shell keeps, "
             "expected none: put them into the environment or into the settings of fsspec"
         )
-    if query:
+    if "?" in rest:
         raise StorageError(
             f"{scheme}://{address}?...: a URL with a query, which may be a signature, expected "
             "none: download the file, or put settings into the environment or those of fsspec"
@@ -258,6 +260,8 @@ def parse_url(text: str) -> Remote | None:
 
 def _reason(error: BaseException) -> str:
     """The kind of a failure and the next step, without the message of a library."""
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "no space for a copy on this machine: free some, or set TMPDIR to another folder"
     if _is_timeout(error):
         return f"no answer in time: check the network, then {REPEAT_COMMAND}"
     if re.search("Credential|Permission|Token", _kinds(error)):
