@@ -38,6 +38,7 @@ from sordino.study.protocol import POLICIES
 from tests.attack.test_vector_audit import table
 from tests.cli.commands import commands, examples
 from tests.device.synthetic_sound_bundle import RATE, bundle_path, speech
+from tests.features.shards.stored_sounds import samples, write_tar
 from tests.study import synthetic_study
 
 pytestmark = pytest.mark.slow
@@ -97,6 +98,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("monday.wav", "tuesday.wav"):
         audio.write(folder / name, synthetic(1.0, 16000, len(name)), 16000)
     audio.write(folder / "call.wav", speech(), RATE)
+    write_tar(folder / "sounds.tar", samples(3))
     rows = [
         {"file": name, "speaker": name, "emotion": "sad", "transcript": "the cup fell on the floor"}
         for name in ("monday.wav", "tuesday.wav")

@@ -206,7 +206,7 @@ def test_an_unknown_set_is_an_error_and_a_table_is_read(
     np.testing.assert_array_equal(extract(str(path), corpus), np.eye(2))
     with pytest.raises(
         FeatureError,
-        match=r"features IS14: expected one of auto, mel, .* \(\.parquet, \.csv, \.npz\): ch",
+        match=r"features IS14: expected one of auto, mel, .* \(\.parquet, \.csv, \.npz, \.shards\)",
     ):
         extract("IS14", corpus)
 

@@ -89,7 +89,8 @@ TableOutOption = Annotated[
         "--out",
         metavar="PATH",
         parser=writable_location,
-        help="Table to write (.parquet, .csv or .npz); an existing one is replaced.",
+        help="Table to write (.parquet, .csv or .npz); an existing one is replaced. With --shards "
+        "a folder (.shards).",
     ),
 ]
 SeedOption = Annotated[

@@ -12,6 +12,7 @@ from sordino.features.extract import CACHE, extract
 from sordino.features.frames import frames
 from sordino.features.normalise import NORMALISATIONS, Normalise, NormaliseFitter
 from sordino.features.preprocess import Preprocess, PreprocessFitter
+from sordino.features.shards import extract_shards, read_shards
 from sordino.features.vectors import read_vectors, write_vectors
 from sordino.signal.feature_sets import FEATURE_SETS
 
@@ -24,7 +25,9 @@ __all__ = [
     "Preprocess",
     "PreprocessFitter",
     "extract",
+    "extract_shards",
     "frames",
+    "read_shards",
     "read_vectors",
     "words",
     "write_vectors",

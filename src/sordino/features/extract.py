@@ -161,7 +161,7 @@ def compute_sounds(
     """
     store = None
     if cache is not None:
-        config = {**_config(extractor), **(settings or {})}
+        config = {**extractor_config(extractor), **(settings or {})}
         store = Cache.of(storage.location(cache) / "features", extractor.name, config)
     first = {
         sound.key: row for row, sound in reversed(list(sounds.items()))
@@ -211,7 +211,7 @@ def _compute_all(
     return arrays, bad, np.array(sums, dtype=np.str_)
 
 
-def _config(extractor: Extractor) -> dict[str, object]:
+def extractor_config(extractor: Extractor) -> dict[str, object]:
     """All that decides the values; of a user's own feature set also the digest of its source."""
     source = plugins.source(extractor)
     return {**extractor.config, "source": source} if source else extractor.config
@@ -247,13 +247,16 @@ def _compute_missing(
     if not sounds:
         return []
     processes = min(parallel.count_workers(jobs), len(sounds))
-    values = partial(_values_in_worker if processes > 1 else _values, extractor, store)
+    values = partial(_values_in_worker if processes > 1 else sound_values, extractor, store)
     return track(parallel.map(values, sounds.items(), jobs=processes), label, len(sounds))
 
 
-def _values(
+def sound_values(
     extractor: Extractor, store: Cache | None, call: tuple[int, SoundSource]
 ) -> tuple[str, NDArray[np.float32] | Bad]:
+    """The key of a sound and its values, or the reason why it has none. `call` is its row and the
+    sound.
+    """
     row, sound = call
     try:
         samples = sound.read(extractor.sampling_rate)
@@ -290,14 +293,14 @@ def _checked_values(extractor: Extractor, samples: NDArray[np.float32]) -> NDArr
 def _values_in_worker(
     extractor: Extractor, store: Cache | None, call: tuple[int, SoundSource]
 ) -> tuple[str, NDArray[np.float32] | Bad]:
-    """`_values` in a worker process."""
-    result = _values(extractor, store, call)
-    _freeze()
+    """`sound_values` in a worker process."""
+    result = sound_values(extractor, store, call)
+    freeze_imports()
     return result
 
 
 @functools.cache
-def _freeze() -> None:
+def freeze_imports() -> None:
     """Exclude imported modules from the garbage collection that joblib starts every second.
 
     It would take over 40 ms, about as long as an utterance.

@@ -77,6 +77,8 @@ _SMALLER: Final = "write a table of fewer rows, drawn evenly from all speakers, 
 
 def _bytes(path: Path) -> int:
     with storage.as_storage_error(path):
+        if path.is_dir():  # a folder of shards
+            return sum(map(_parquet, path.glob("shard-*.parquet")))
         if not path.is_file():
             return 0
         size, suffix = path.stat().st_size, path.suffix.lower()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,18 +30,24 @@ LARGEST_DOWNLOAD: Final = 1 << 36
 
 EXPECTED: Final = "a table with one row an utterance"
 
+SHARD_SUFFIX: Final = ".shards"
+"""The end of the name of a folder of shards (`sordino.features.shards`), read like a table."""
+
 
 def read_table(path: str | Location, text: Collection[str] = ()) -> pd.DataFrame:
     """The columns of a table, with a named index as a column, and with columns of lists spread to
     one column per value.
 
     The columns `text` of a CSV table are read as text, as are `file` and `utterance`; in Parquet
-    and NPZ a column has its stored type. Raises `FeatureError` for a damaged table, a table without
+    and NPZ a column has its stored type. A folder of shards is read as one table, after a check of
+    its checksums. Raises `FeatureError` for a damaged table, a table without
     rows, two columns of one name, a column of structures, and for a table that is too large for
     memory (before it is decoded) or for the limits of `table_size`; `StorageError` for an
     unreadable file.
     """
     path = storage.location(path)
+    if path.suffix.lower() == SHARD_SUFFIX:
+        return _read(storage.on_this_machine(path, "a folder of shards"), text)
     table_suffix(path)
     with storage.local_copy(path, LARGEST_DOWNLOAD) as file:
         return _read(file, text)
@@ -50,7 +56,40 @@ def read_table(path: str | Location, text: Collection[str] = ()) -> pd.DataFrame
 def _read(path: Path, text: Collection[str]) -> pd.DataFrame:
     """`read_table` of a file of this machine."""
     path = textfile.home(path)
-    suffix = table_suffix(path)
+    if path.suffix.lower() == SHARD_SUFFIX:
+        table_size.check_memory(path)
+        shards = list(_shard_tables(path, text))
+        frame = pd.concat(shards, ignore_index=True) if shards else pd.DataFrame()
+    else:
+        frame = _decoded(path, table_suffix(path), text)
+    table_size.check_shape(path, *frame.shape)
+    if not len(frame):
+        raise FeatureError(
+            f"{path}: no rows, expected one an utterance: check what wrote the table"
+        )
+    return frame.rename(columns=_keys(path, list(frame.columns)))
+
+
+def read_shards(folder: str | Path) -> Iterator[pd.DataFrame]:
+    """The table of each shard of a folder in order, with the memory of one shard: the columns
+    `file`, `start`, `end`, labels and dimensions, one row per utterance.
+
+    A shard is checked against the checksum of the manifest before it is decoded; shards without a
+    vector are left out. Raises `FeatureError` for an unfinished run, and for a shard that is absent
+    or changed; `StorageError` for an unreadable folder.
+    """
+    yield from _shard_tables(textfile.home(folder), ())
+
+
+def _shard_tables(folder: Path, text: Collection[str]) -> Iterator[pd.DataFrame]:
+    from sordino.features.shards.folder import verified_shards  # which imports this module
+
+    for path in verified_shards(folder):
+        yield _decoded(path, ".parquet", text)
+
+
+def _decoded(path: Path, suffix: str, text: Collection[str]) -> pd.DataFrame:
+    """The columns of one file."""
     with storage.as_storage_error(path):
         path.stat()  # an absent file is an error of storage
         textfile.regular(path, EXPECTED, FeatureError)
@@ -61,7 +100,7 @@ def _read(path: Path, text: Collection[str]) -> pd.DataFrame:
             raise FeatureError(f"{path}: {kind}, expected {EXPECTED}: {remedy}")
         table_size.check_memory(path)
         try:
-            frame = _READERS[suffix](path, text)
+            return _READERS[suffix](path, text)
         except (OSError, SordinoError):
             raise
         except MemoryError as error:
@@ -75,22 +114,15 @@ def _read(path: Path, text: Collection[str]) -> pd.DataFrame:
             raise FeatureError(
                 f"{path}: not a readable {suffix} table {expected}: write it anew"
             ) from error
-    table_size.check_shape(path, *frame.shape)
-    if not len(frame):
-        raise FeatureError(
-            f"{path}: no rows, expected one an utterance: check what wrote the table"
-        )
-    return frame.rename(columns=_keys(path, list(frame.columns)))
 
 
 def table_suffix(path: Location) -> str:
-    """The suffix of a table, in lower case; raises `FeatureError` for an unknown one."""
+    """The suffix of a table in one file, in lower case; raises `FeatureError` for another one."""
     suffix = path.suffix.lower()
-    if suffix not in TABLE_SUFFIXES:
+    if suffix not in _READERS:
         remedy = _REMEDIES.get(suffix, "choose one")
         raise FeatureError(
-            f"{path}: suffix {suffix or 'missing'}, expected one of {', '.join(TABLE_SUFFIXES)}: "
-            f"{remedy}"
+            f"{path}: suffix {suffix or 'missing'}, expected one of {', '.join(_READERS)}: {remedy}"
         )
     return suffix
 
@@ -347,5 +379,5 @@ _READERS: Final[dict[str, Callable[[Path, Collection[str]], pd.DataFrame]]] = {
     ".csv": read_csv,
     ".npz": _read_npz,
 }
-TABLE_SUFFIXES: Final = tuple(_READERS)
-"""The suffixes of tables."""
+TABLE_SUFFIXES: Final = (*_READERS, SHARD_SUFFIX)
+"""The suffixes of tables that are read, a folder of shards included."""

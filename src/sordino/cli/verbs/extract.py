@@ -24,8 +24,10 @@ from sordino.cli.options import (
     resolve_features,
 )
 from sordino.cli.output import print_lines, warn, write_json
+from sordino.cli.shards import extract_to_shards, refuse_streamed
 from sordino.cli.vector_tables import write_record, write_tables
 from sordino.errors import AudioError, FeatureError
+from sordino.storage import on_this_machine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,6 +63,15 @@ SkipBadOption = Annotated[
     typer.Option("--skip-bad", help="Omit and list recordings that cannot be used."),
 ]
 
+ShardsOption = Annotated[
+    bool,
+    typer.Option(
+        "--shards",
+        help="Write a folder of Parquet shards of 10,000 utterances with checksums, in the memory "
+        "of one shard; --out ends in .shards.",
+    ),
+]
+
 
 def extract(
     corpus: CorpusOption,
@@ -74,6 +85,7 @@ def extract(
     cluster: ClusterOption = None,  # noqa: ARG001 (its callback connects)
     skip_bad: SkipBadOption = False,
     conditions: CopiesOption = "none",
+    shards: ShardsOption = False,
     json: JsonOption = None,
 ) -> None:
     """Extract one feature vector per utterance.
@@ -87,15 +99,30 @@ def extract(
     --conditions standard, a table of each copy in other conditions stands beside the first. Copies
     of an earlier table at --out are removed if its record lists them and they are unchanged.
 
+    --shards is for more utterances than memory or a cache holds. It also reads the recordings of a
+    CSV table row by row (--corpus paths=PATH), and those inside tar files (--corpus tar=PATH, the
+    layout of WebDataset) and Parquet tables (--corpus parquet=PATH, the layout of Hugging Face);
+    PATH is a file or a folder of them. A run that was killed goes on where it stopped. No cache is
+    used. All shards are written even if recordings cannot be used; failures.jsonl in the folder
+    lists these.
+
     Example:
       sordino extract --corpus ravdess=data/ravdess --features mel \\
         --labels speaker,gender,emotion --out vectors.parquet
+      sordino extract --corpus tar=sounds.tar --features mel --labels speaker,emotion \\
+        --shards --out vectors.shards
     """
     from sordino.features.copies import copy_vectors
     from sordino.features.extract import extract_usable
     from sordino.features.vectors import table_suffix
 
     features = _feature_set(features, encoder)
+    if shards:
+        _refuse_copies(conditions)
+        folder = on_this_machine(out, "--shards")
+        extract_to_shards(features, corpus, folder, labels, jobs, skip_bad, json)
+        return
+    refuse_streamed(corpus)
     table_suffix(out)
     recordings = corpora_from(corpus, keep_absent=True)
     columns = _label_columns(labels, recordings)
@@ -124,6 +151,14 @@ def _feature_set(features: str, encoder: Path | None) -> str:
     if features not in FEATURE_SETS:
         raise FeatureError(f"--features {features}: expected one of {accepted_names()}: choose one")
     return features
+
+
+def _refuse_copies(conditions: str) -> None:
+    if conditions != "none":
+        raise FeatureError(
+            f"--conditions {conditions} with --shards, expected recordings without copies: leave "
+            "out one of the two"
+        )
 
 
 def _label_columns(labels: str | None, recordings: Corpus) -> tuple[str, ...]:
