@@ -135,7 +135,7 @@ def test_without_the_extra_a_url_is_refused_in_a_line(
         ["release", "bundle", "a.wav"],
         ["words", "train", "--corpus", "manifest=m.csv"],
         ["bundle", "key"],
-        ["corpus", "check", "--corpus", "manifest=m.csv"],
+        ["corpus", "check", "manifest", "m.csv"],
     ],
 )
 def test_a_command_without_urls_refuses_one_at_once(
