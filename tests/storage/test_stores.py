@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -140,6 +142,18 @@ def test_a_bucket_that_is_absent_is_an_error(s3: str) -> None:
     assert s3
     with pytest.raises(StorageError, match="no such bucket or container"):
         storage.write("s3://absent/run.json", "{}")
+
+
+def test_a_table_of_the_web_is_read(tmp_path: Path, corpus: Corpus) -> None:
+    pytest.importorskip("aiohttp", reason="aiohttp is not installed: s3fs brings it")
+    x = np.array([[0.5], [1.5]], np.float32)
+    write_vectors(tmp_path / "x.csv", x, corpus, ["loudness"])
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/x.csv"
+        np.testing.assert_array_equal(read_vectors(url, corpus), x)
+        server.shutdown()
 
 
 def test_a_link_in_a_folder_is_not_listed(tmp_path: Path) -> None:

@@ -112,10 +112,11 @@ def folder(path: str | Location, mode: int = 0o777) -> Path | Remote:
     path = writable_location(path)
     if isinstance(path, Remote):
         return path
-    if path.parts and re.fullmatch(_LOST_SLASH, path.parts[0]) and not path.is_dir():
+    first = Path(*path.parts[:1])
+    if re.fullmatch(_LOST_SLASH, str(first)) and not first.is_dir():
         raise StorageError(
-            f"{path}: looks like a URL, expected a folder of this machine: choose one, or put ./ "
-            "before it (in Python, a URL is text and no Path)"
+            f"{path}: looks like a URL, expected a folder of this machine: choose one, or create "
+            f"{first} yourself (in Python, a URL is text and no Path)"
         )
     return local.folder(path, mode)
 
