@@ -58,7 +58,13 @@ def test_released_vectors_arrive_and_need_no_table(
     assert "2 stored by the server, 0 pending" in capsys.readouterr().out
     assert run("release", bundle_path(), *sounds, "--send", receiver.url, "--json", "-") == 0
     result = json.loads(capsys.readouterr().out)
-    assert result["delivery"] == {"stored": 2, "pending": 0, "aside": 0, "reason": ""}
+    assert result["delivery"] == {
+        "stored": 2,
+        "pending": 0,
+        "aside": 0,
+        "refused": 0,
+        "reason": "",
+    }
     assert result["out"] is None
     rows = [row for _, row in receiver.store.rows()]
     prototypes = read(bundle_path()).arrays("release-0.npz")["prototypes"]

@@ -148,7 +148,7 @@ def test_a_late_attempt_and_resend_store_once(device: Device, scene: Scene, cloc
     batch = late.next_batch(20)
     assert batch is not None
     right, clock.time = clock.time, WRONG_CLOCK
-    assert first.send().aside == 3
+    assert (first.send().refused, first.send().refused) == (3, 0)
     clock.time = right
     assert device.sender("drawn").send(resend=True).stored == 3
     first.add(prototypes()[0])

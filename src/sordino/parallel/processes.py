@@ -8,6 +8,7 @@ then searches the working folder first, so a file `queue.py` in a downloaded cor
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
@@ -50,6 +51,9 @@ def map(
     import joblib
 
     exclude_working_folder()
+    # joblib replaces a worker that grew, for example by an import, and says so. Where warnings are
+    # errors, this one would end the thread that gives units to workers, and with it all progress.
+    warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
     pool = joblib.Parallel(
         n_jobs=jobs or -1,
         return_as="generator" if ordered else "generator_unordered",

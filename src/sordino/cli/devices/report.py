@@ -111,6 +111,7 @@ def as_json(delivery: Delivery) -> dict[str, Any]:
         "stored": delivery.stored,
         "pending": delivery.pending,
         "aside": delivery.aside,
+        "refused": delivery.refused,
         "reason": delivery.reason,
     }
 
@@ -121,6 +122,12 @@ def print_delivery(delivery: Delivery | None) -> None:
         return
     aside = f", {delivery.aside} set aside" if delivery.aside else ""
     print(f"{delivery.stored} stored by the server, {delivery.pending} pending{aside}")
+    if delivery.refused:
+        line = (
+            f"{delivery.refused} refused by the server: they stay in the queue; once its clock and "
+            "its bundles are right, add --resend"
+        )
+        typer.secho(line, fg="yellow", err=True)
     if delivery.reason:
         line = f"{delivery.pending} pending: {delivery.reason}"
         typer.secho(printable(line), fg="yellow", err=True)

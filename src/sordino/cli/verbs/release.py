@@ -96,7 +96,7 @@ WITHHELD: Final = 1
 """The exit status if at least one recording has no released vector."""
 
 PENDING: Final = 1
-"""The exit status of `release --send URL` alone if releases still wait."""
+"""The exit status of `release --send URL` alone if releases still wait or were refused."""
 
 REFUSED: Final = 2
 """The exit status if a server refuses the device: its token, its consent or the address."""
@@ -142,9 +142,9 @@ def release(
     never leaves the device. Use it only with a bundle that was audited with centring.
 
     With --send, each vector is also queued on the disk and sent to a server; --out is optional
-    then. `sordino release --send URL` alone sends what still waits: status 1 if some still does.
-    Status 2 if the server refuses the device. Add --resend after a server refused releases by
-    mistake, such as one with a wrong clock.
+    then. `sordino release --send URL` alone sends what still waits: status 1 if some still does or
+    was refused. Status 2 if the server refuses the device. Add --resend after a server refused
+    releases by mistake, such as one with a wrong clock.
 
     With --trusted, the bundle must be signed by one of the keys, not expired, and no older than the
     last one on this device. With --floor, the policy must satisfy the limits of the device. Status
@@ -213,7 +213,7 @@ def _send_alone(sending: SendingOptions, json: str | None) -> None:
         write_json(json, as_json(delivery))
     if json != "-":
         print_delivery(delivery)
-    if delivery.reason:
+    if delivery.reason or delivery.refused:
         raise typer.Exit(REFUSED if delivery.is_refused else PENDING)
 
 

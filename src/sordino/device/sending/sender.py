@@ -63,6 +63,8 @@ class Delivery:
     """Whether a person must act first: token, consent, address or key."""
     wait_seconds: float = 0.0
     """The wait that the server asked for."""
+    refused: int = 0
+    """Releases that the server refused in this call; they are set aside."""
 
 
 class _LaterError(Exception):
@@ -158,7 +160,7 @@ class Sender:
         Raises `StorageError` where the queue cannot be read or written, and `SignatureError` for a
         file that is no key.
         """
-        stored, failures = 0, 0
+        stored, failures, aside = 0, 0, 0 if resend else self._queue.count()[1]
         while True:
             try:
                 if resend:
@@ -166,21 +168,31 @@ class Sender:
                     resend = False
                 batch = self._next()
                 if batch is None:
-                    return self._delivery(stored)
+                    return self._delivery(stored, aside)
                 stored += self._deliver(batch)
                 failures = 0
             except _StopError as stop:
-                return self._delivery(stored, str(stop), is_refused=True)
+                return self._delivery(stored, aside, str(stop), is_refused=True)
             except _LaterError as later:
                 failures += 1
                 if failures >= attempts or later.seconds > LONGEST_WAIT_SECONDS:
-                    return self._delivery(stored, str(later), wait_seconds=later.seconds)
+                    seconds = later.seconds
+                    return self._delivery(stored, aside, str(later), wait_seconds=seconds)
                 self._wait(max(later.seconds, self._backoff(failures)))
 
     def _delivery(
-        self, stored: int, reason: str = "", *, is_refused: bool = False, wait_seconds: float = 0.0
+        self,
+        stored: int,
+        before: int,
+        reason: str = "",
+        *,
+        is_refused: bool = False,
+        wait_seconds: float = 0.0,
     ) -> Delivery:
-        return Delivery(stored, *self._queue.count(), reason, is_refused, wait_seconds)
+        """The result, from the releases that were aside before."""
+        pending, aside = self._queue.count()
+        refused = max(0, aside - before)
+        return Delivery(stored, pending, aside, reason, is_refused, wait_seconds, refused)
 
     def _backoff(self, failures: int) -> float:
         """Seconds until the next attempt: a random part of a wait that doubles."""

@@ -8,8 +8,8 @@
 
 A release of `drawn` or `label` is the row of its prototype; of any other family it is a vector, and
 then the batch is signed (`signed_message`). A `number` counts the released vectors of a device from
-1. Nothing else is in a batch: no time, no length of a queue, no name of a recording, no count of
-withheld utterances.
+1; a batch that is sent again after a refusal may have new ones. Nothing else is in a batch: no
+time, no length of a queue, no name of a recording, no count of withheld utterances.
 
 An answer is foreign input. It is at most `LARGEST_ANSWER` bytes of JSON, and is not stored.
 """
