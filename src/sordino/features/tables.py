@@ -16,7 +16,7 @@ from sordino import storage, textfile
 from sordino.errors import FeatureError, SordinoError
 from sordino.features import table_size
 from sordino.features.formats.csv_table import read_csv
-from sordino.features.formats.names import KEY_COLUMNS, key_names
+from sordino.features.formats.names import key_names
 from sordino.features.formats.npz_table import read_npz
 from sordino.features.formats.parquet_table import read_parquet
 from sordino.storage import Location
@@ -58,12 +58,17 @@ def _read(path: Path, text: Collection[str]) -> pd.DataFrame:
         frame = pd.concat(shards, ignore_index=True) if shards else pd.DataFrame()
     else:
         frame = _decoded(path, table_suffix(path), text)
-    table_size.check_shape(path, *frame.shape)
-    if not len(frame):
+    check_rows(path, *frame.shape)
+    return frame.rename(columns=key_names(path, list(frame.columns)))
+
+
+def check_rows(path: Path, rows: int, columns: int) -> None:
+    """Raise `FeatureError` for a table without rows, and for one beyond the limits."""
+    table_size.check_shape(path, rows, columns)
+    if not rows:
         raise FeatureError(
             f"{path}: no rows, expected one an utterance: check what wrote the table"
         )
-    return frame.rename(columns=key_names(path, list(frame.columns)))
 
 
 def read_shards(folder: str | Path) -> Iterator[pd.DataFrame]:
@@ -93,8 +98,8 @@ def _decoded(path: Path, suffix: str, text: Collection[str]) -> pd.DataFrame:
 
 @contextmanager
 def readable(path: Path, suffix: str) -> Iterator[None]:
-    """Check the kind of a file, and give each error of its reader the message of a wrong table."""
-    with storage.as_storage_error(path):
+    """Check the kind of a file, and give the errors of its reader their messages."""
+    with decoding(path, suffix):
         path.stat()  # an absent file is an error of storage
         textfile.regular(path, EXPECTED, FeatureError)
         with path.open("rb") as file:
@@ -102,6 +107,13 @@ def readable(path: Path, suffix: str) -> Iterator[None]:
         if problem:
             kind, remedy = problem.split(": ", 1)
             raise FeatureError(f"{path}: {kind}, expected {EXPECTED}: {remedy}")
+        yield
+
+
+@contextmanager
+def decoding(path: Path, suffix: str) -> Iterator[None]:
+    """Give each error of a reader the message of a damaged or too large table."""
+    with storage.as_storage_error(path):
         try:
             yield
         except (OSError, SordinoError):
@@ -111,7 +123,7 @@ def readable(path: Path, suffix: str) -> Iterator[None]:
         except Exception as error:  # parsers of damaged files raise any exception
             expected = (
                 "with an array `x` (rows, dims)"
-                if suffix == ".npz"
+                if suffix in (".npz", ".npy")
                 else "with one row an utterance"
             )
             raise FeatureError(
@@ -145,7 +157,7 @@ _REMEDIES: Final = {
         (".tsv", ".tab", ".txt"), "name it .csv, which may have tabs or semicolons too"
     ),
     **dict.fromkeys((".xlsx", ".xls", ".ods"), "save it as 'CSV UTF-8'"),
-    ".npy": "save it as .npz with an array `x` and one array a label",
+    ".npy": "save it as .npz with an array `x` and one array a label, or audit it with --labels",
 }
 
 

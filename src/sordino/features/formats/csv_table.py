@@ -1,11 +1,15 @@
-"""CSV tables of vectors, read in parallel: numbers as numbers, labels as text without changes."""
+"""CSV tables of vectors: numbers as numbers, labels as text without changes. They are read whole
+and in parallel, or in blocks.
+"""
 
 from __future__ import annotations
 
 import csv
 import re
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +21,7 @@ from sordino import textfile
 from sordino.corpora import separators
 from sordino.corpora.labels import fold
 from sordino.errors import FeatureError
+from sordino.features.formats.blocks import Block, TableBlocks
 
 EXPECTED: Final = "a CSV table with one row an utterance"
 TEXT_COLUMNS: Final = ("file", "utterance")
@@ -32,29 +37,140 @@ def read_csv(path: Path, text: Collection[str]) -> pd.DataFrame:
 
     Separators may be commas, tabs, semicolons or bars. Raises `FeatureError` for other files.
     """
-    import pyarrow as arrow
     from pyarrow import csv as reader
 
+    layout = _layout(path)
+    with _refusals(path, layout):
+        table = reader.read_csv(
+            path, layout.reading(), layout.parsing(), layout.conversion(text, layout.names)
+        )
+    _check_quotes(path)
+    frame = _decoded(table)
+    frame.attrs["separated"] = layout.separated
+    return frame
+
+
+def csv_blocks(path: Path, text: Collection[str]) -> TableBlocks:
+    """A CSV table in blocks, with the types of columns in its first block.
+
+    Rows are counted in a first pass. Raises as `read_csv` does, and for a later cell of another
+    type.
+    """
+    from pyarrow import csv as reader
+
+    layout = _layout(path)
+    _check_quotes(path)
+
+    def read(names: Sequence[str], types: Any = None) -> Iterator[Block]:
+        start, conversion = 0, layout.conversion(text, names, types)
+        with (
+            _refusals(path, layout),
+            reader.open_csv(path, layout.reading(), layout.parsing(), conversion) as stream,
+        ):
+            for batch in stream:
+                if batch.num_rows:
+                    yield Block(start, _decoded(batch))
+                    start += batch.num_rows
+
+    with (
+        _refusals(path, layout),
+        reader.open_csv(
+            path, layout.reading(), layout.parsing(), layout.conversion(text, layout.names)
+        ) as stream,
+    ):
+        types = _wide_types(stream.schema)
+    rows = sum(len(block.frame) for block in read(layout.names[:1], types))
+    return TableBlocks(
+        tuple(layout.names),
+        rows,
+        lambda names: read([name for name in layout.names if name in set(names)], types),
+        {"separated": layout.separated},
+    )
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """The header of a CSV table."""
+
+    separator: str
+    names: list[str]
+    lines: int
+    """Rows before the first data row."""
+
+    @property
+    def separated(self) -> str:
+        """The name of a separator that is no comma."""
+        return "" if self.separator == "," else separators.SEPARATORS[self.separator]
+
+    def reading(self) -> Any:
+        from pyarrow import csv as reader
+
+        block = max(_BLOCK, 64 * sum(map(len, self.names)))
+        return reader.ReadOptions(
+            column_names=self.names, skip_rows_after_names=self.lines, block_size=block
+        )
+
+    def parsing(self) -> Any:
+        from pyarrow import csv as reader
+
+        return reader.ParseOptions(delimiter=self.separator, newlines_in_values=True)
+
+    def conversion(self, text: Collection[str], names: Sequence[str], types: Any = None) -> Any:
+        """The conversion of some columns, with types that are not inferred."""
+        import pyarrow as arrow
+        from pyarrow import csv as reader
+
+        as_text = {
+            name: arrow.string() for name in names if name in text or fold(name) in TEXT_COLUMNS
+        }
+        return reader.ConvertOptions(
+            column_types={**(types or {}), **as_text},
+            strings_can_be_null=False,
+            include_columns=list(names),
+        )
+
+
+def _layout(path: Path) -> _Layout:
     with path.open("rb") as file:
         textfile.check_text(path, file.read(textfile.HEAD_BYTES), EXPECTED, FeatureError)
-    separator, names, lines = _header(path)
-    as_text = {name: arrow.string() for name in names if name in text or fold(name) in TEXT_COLUMNS}
-    options = reader.ConvertOptions(column_types=as_text, strings_can_be_null=False)
-    layout = reader.ParseOptions(delimiter=separator, newlines_in_values=True)
-    block = max(_BLOCK, 64 * sum(map(len, names)))
+    return _Layout(*_header(path))
+
+
+@contextmanager
+def _refusals(path: Path, layout: _Layout) -> Iterator[None]:
+    """Raise `FeatureError` for a table that pyarrow refuses."""
+    from pyarrow import ArrowInvalid
+
     try:
-        reading = reader.ReadOptions(
-            column_names=names, skip_rows_after_names=lines, block_size=block
-        )
-        table = reader.read_csv(path, reading, layout, options)
-    except arrow.ArrowInvalid as error:
-        raise FeatureError(_reason(path, str(error), len(names), separator)) from error
-    _check_quotes(path)
-    frame = pd.DataFrame(
-        {name: _values(column) for name, column in zip(names, table.columns, strict=True)}
+        yield
+    except ArrowInvalid as error:
+        message = _reason(path, str(error), len(layout.names), layout.separator)
+        raise FeatureError(message) from error
+
+
+def _wide_types(schema: Any) -> dict[str, Any]:
+    """The types of columns for all blocks: a number may have a fraction in a later one, and a cell
+    that is empty in the first block may be a number.
+    """
+    import pyarrow as arrow
+    from pyarrow import types
+
+    return {
+        field.name: arrow.float64()
+        if types.is_integer(field.type) or types.is_null(field.type)
+        else field.type
+        for field in schema
+    }
+
+
+def _decoded(table: Any) -> pd.DataFrame:
+    """The columns of a table or of a batch."""
+    return pd.DataFrame(
+        {
+            name: _values(column)
+            for name, column in zip(table.schema.names, table.columns, strict=True)
+        }
     )
-    frame.attrs["separated"] = "" if separator == "," else separators.SEPARATORS[separator]
-    return frame
 
 
 def decimal_commas(column: NDArray[Any]) -> bool:
@@ -107,6 +223,13 @@ def _reason(path: Path, message: str, width: int, separator: str) -> str:
             f"{path}: {cells[3]} cells{where}, expected {width} as in the header, separated by "
             f"{separators.SEPARATORS[separator]}: put text that has the separator in double quotes"
         )
+    cell = re.search(r"In CSV column #(\d+): .*?conversion error to (\w+)", message)
+    if cell:
+        kind = "number" if cell[2] in ("double", "int64") else cell[2]
+        return (
+            f"{path}: column {int(cell[1]) + 1} has a cell that is no {kind}, expected the kind "
+            "of its first rows: correct the cell, or leave the column out"
+        )
     if "UTF8" in message:
         return textfile.not_utf8(path, path.read_bytes(), EXPECTED)
     if "straddl" in message:
@@ -138,5 +261,7 @@ def _values(column: Any) -> NDArray[Any] | pd.Series:
     if types.is_integer(column.type) and column.null_count:
         column = column.cast("float64")
     plain = types.is_floating(column.type) or types.is_integer(column.type)
-    values: NDArray[Any] | pd.Series = column.to_numpy() if plain else column.to_pandas()
+    values: NDArray[Any] | pd.Series = (
+        column.to_numpy(zero_copy_only=False) if plain else column.to_pandas()
+    )
     return values

@@ -141,7 +141,9 @@ def _columns(
         )
     labels = {_singular(name): values for name, values in arrays.items()}
     key_names(path, [*names, *labels])
-    sized = {name: values for name, values in labels.items() if values.shape in ((rows,), (rows, 1))}
+    sized = {
+        name: values for name, values in labels.items() if values.shape in ((rows,), (rows, 1))
+    }
     columns = {name: _labels(values) for name, values in sized.items()}
     attrs = {
         "labels": tuple(sized),
@@ -191,9 +193,7 @@ def _mapped(path: Path, file: IO[bytes]) -> MappedArray:
     return MappedArray(path, offset, (shape[0], shape[1]), kind, fortran)
 
 
-def _header(
-    path: Path, file: IO[bytes], name: str
-) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+def _header(path: Path, file: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """Shape, order and type of an array."""
     version = np.lib.format.read_magic(file)
     header = (

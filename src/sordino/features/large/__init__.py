@@ -1,0 +1,13 @@
+"""Tables of vectors that are larger than the memory, and fits that read them in blocks."""
+
+from __future__ import annotations
+
+from sordino.features.large.table import (
+    LARGEST_WHOLE,
+    BlockedTable,
+    VectorRows,
+    WholeTable,
+    open_table,
+)
+
+__all__ = ["LARGEST_WHOLE", "BlockedTable", "VectorRows", "WholeTable", "open_table"]
