@@ -83,6 +83,11 @@ class AuditResult:
         return len(np.unique(self.secret.speaker))
 
     @property
+    def available_speakers(self) -> int:
+        """The number of speakers of the table."""
+        return int(self.config["speakers_of"])
+
+    @property
     def sensitivity(self) -> dict[str, Any]:
         """The AUC that an attacker must reach to be reported, and the power by planted AUC; `None`
         for both if the test is too small to report a leak.
@@ -210,6 +215,7 @@ class Audit:
             "shuffles": self.count,
             "rows": len(rows),
             "of": count,
+            "speakers_of": len(np.unique(speakers.astype(str))),
             "dimensions": x.shape[1],
             "seed": self.seed,
         }

@@ -244,10 +244,13 @@ def test_drawn_rows_are_told_on_screen_page_and_in_json(
         r"singling out [\d.]+ \(chance 0\.37\), linkability [\d.]+ \(chance [\d.]+\): see",
         " ".join(out.split()),
     )
-    line = f"48 of {len(pd.read_csv(tables / 'vectors.csv'))} rows of "
+    count = len(pd.read_csv(tables / "vectors.csv"))
+    line = f"48 of {count} rows, of 24 of 24 speakers, drawn evenly over the speakers with seed 0."
     assert line in " ".join(out.split())
     assert line in (tmp_path / "out" / "report.html").read_text()
-    assert json.loads(path.read_text())["rows"]["gender"]["audited"] == 48
+    assert json.loads(path.read_text())["rows"]["gender"] == {
+        **{"audited": 48, "of": count, "speakers": 24, "of_speakers": 24, "seed": 0}
+    }
 
 
 def test_a_pickle_among_the_units_is_never_executed(

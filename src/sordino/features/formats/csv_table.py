@@ -56,6 +56,7 @@ def csv_blocks(path: Path, text: Collection[str]) -> TableBlocks:
     Rows are counted in a first pass. Raises as `read_csv` does, and for a later cell of another
     type.
     """
+    import pyarrow as arrow
     from pyarrow import csv as reader
 
     layout = _layout(path)
@@ -72,14 +73,14 @@ def csv_blocks(path: Path, text: Collection[str]) -> TableBlocks:
                     yield Block(start, _decoded(batch))
                     start += batch.num_rows
 
+    whole = layout.conversion(text, layout.names)
     with (
         _refusals(path, layout),
-        reader.open_csv(
-            path, layout.reading(), layout.parsing(), layout.conversion(text, layout.names)
-        ) as stream,
+        reader.open_csv(path, layout.reading(), layout.parsing(), whole) as stream,
     ):
         types = _wide_types(stream.schema)
-    rows = sum(len(block.frame) for block in read(layout.names[:1], types))
+    first = layout.names[:1]
+    rows = sum(len(block.frame) for block in read(first, dict.fromkeys(first, arrow.string())))
     return TableBlocks(
         tuple(layout.names),
         rows,

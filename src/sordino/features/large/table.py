@@ -205,9 +205,12 @@ class VectorRows:
 
 
 def open_table(
-    path: Location, text: Collection[str] = (), labels: Location | None = None
+    path: Location,
+    text: Collection[str] = (),
+    labels: Location | None = None,
+    largest: int = LARGEST_WHOLE,
 ) -> WholeTable | BlockedTable:
-    """A table for an audit: in memory up to `LARGEST_WHOLE`, else in blocks.
+    """A table for an audit: in memory up to `largest` bytes of numbers, else in blocks.
 
     `text` as in `read_table`; `labels` is the table with the labels of an array (`.npy`), one row
     for each of its rows. A table behind a URL and a compressed NPZ are read whole. Raises the
@@ -223,7 +226,7 @@ def open_table(
         )
     if isinstance(path, Path):
         file = textfile.home(path)
-        if table_size.decoded_bytes(file) > LARGEST_WHOLE:
+        if table_size.decoded_bytes(file) > largest:
             blocks = _blocks(file, suffix, text)
             if blocks is not None:
                 check_rows(file, blocks.rows, len(blocks.names))
