@@ -195,7 +195,7 @@ def whisper() -> Callable[[Sound], object]:
     config = WhisperConfig(d_model=512, encoder_layers=6, encoder_attention_heads=8)
     config.encoder_ffn_dim = 2048
     frames = WhisperFeatureExtractor()  # type: ignore[no-untyped-call]
-    encoder = WhisperEncoder(config)  # type: ignore[no-untyped-call]
+    encoder = WhisperEncoder(config)
     encoder.train(False)
 
     def vector(sound: Sound) -> object:
