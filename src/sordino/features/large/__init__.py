@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sordino.features.large.mapped import TOLERANCE, fit_blocks, map_scaled, map_vectors
 from sordino.features.large.table import (
     LARGEST_WHOLE,
     BlockedTable,
@@ -10,4 +11,14 @@ from sordino.features.large.table import (
     open_table,
 )
 
-__all__ = ["LARGEST_WHOLE", "BlockedTable", "VectorRows", "WholeTable", "open_table"]
+__all__ = [
+    "LARGEST_WHOLE",
+    "TOLERANCE",
+    "BlockedTable",
+    "VectorRows",
+    "WholeTable",
+    "fit_blocks",
+    "map_scaled",
+    "map_vectors",
+    "open_table",
+]
