@@ -44,10 +44,10 @@ class RowReader(Protocol):
         ...
 
 
-def rows_of(x: NDArray[np.floating[Any]] | RowReader, rows: Rows) -> NDArray[np.floating[Any]]:
+def vectors_at(x: NDArray[np.floating[Any]] | RowReader, rows: Rows) -> NDArray[np.floating[Any]]:
     """Some rows of vectors in memory or in a file, `(positions, dims)`.
 
-    >>> rows_of(np.eye(3), np.array([2, 0]))
+    >>> vectors_at(np.eye(3), np.array([2, 0]))
     array([[0., 0., 1.],
            [1., 0., 0.]])
     """

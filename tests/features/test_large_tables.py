@@ -13,7 +13,7 @@ from sordino.attack import Audit
 from sordino.errors import FeatureError
 from sordino.features.formats import blocks, csv_table
 from sordino.features.labelled import read_labelled
-from sordino.features.large import BlockedTable, VectorRows, WholeTable, open_table
+from sordino.features.large import BlockTable, MemoryTable, VectorRows, open_table
 from sordino.features.shards.folder import ShardContent, write_manifest, write_shard
 
 ROWS, DIMS = 600, 70
@@ -53,7 +53,7 @@ def save_shards(folder: Path, x: np.ndarray, names: tuple[list[str], ...] = (NAM
     write_manifest(folder, {}, entries, complete=True)
 
 
-def opened(folder: Path, kind: str) -> WholeTable | BlockedTable:
+def opened(folder: Path, kind: str) -> MemoryTable | BlockTable:
     labels = folder / "labels.csv" if kind == "a.npy" else None
     return open_table(folder / kind, ("Speaker", "gender"), labels, largest=0)
 
@@ -73,7 +73,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("kind", KINDS)
 def test_blocks_have_the_cells_of_the_table(files: Path, kind: str) -> None:
     table = opened(files, kind)
-    assert isinstance(table, BlockedTable)
+    assert isinstance(table, BlockTable)
     names = [name for name in table.sample.columns if name.startswith("x")]
     rows = np.array([5, ROWS - 1, 17, 0, 17])
     vectors = table.vectors(names)
@@ -96,8 +96,8 @@ def test_a_sample_of_all_rows_is_the_table(files: Path, kind: str) -> None:
 
 
 def test_a_small_table_and_a_packed_one_are_read_whole(files: Path) -> None:
-    assert isinstance(open_table(files / "a.parquet"), WholeTable)
-    assert isinstance(open_table(files / "packed.npz", largest=0), WholeTable)
+    assert isinstance(open_table(files / "a.parquet"), MemoryTable)
+    assert isinstance(open_table(files / "packed.npz", largest=0), MemoryTable)
 
 
 def test_an_audit_by_blocks_is_that_in_memory(files: Path) -> None:

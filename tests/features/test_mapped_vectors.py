@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sordino.errors import FeatureError
 from sordino.features import PreprocessFitter
 from sordino.features.large import (
-    TOLERANCE,
+    SPACE_TOLERANCE,
     VectorRows,
     fit_blocks,
     map_scaled,
@@ -44,7 +44,7 @@ def test_a_space_fitted_in_blocks_is_the_exact_one(scale: str, components: int) 
     exact, blocked = fitter.fit(x), fit_blocks(fitter, x)
     assert blocked.dims == exact.dims == min(components, 39)
     expected, z = exact(x), blocked(x)
-    assert np.abs(z - expected).max() < TOLERANCE * np.abs(expected).max()
+    assert np.abs(z - expected).max() < SPACE_TOLERANCE * np.abs(expected).max()
     assert blocked.config == exact.config
 
 

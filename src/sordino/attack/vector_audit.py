@@ -36,7 +36,7 @@ from sordino.corpora import labels
 from sordino.define import Knowledge
 from sordino.errors import AttackError
 from sordino.storage import Location
-from sordino.types import Matrix, RowReader, Rows, rows_of
+from sordino.types import Matrix, RowReader, Rows, vectors_at
 
 RELEASED: Final = "released"
 REFERENCE: Final = "none"
@@ -205,7 +205,8 @@ class Audit:
         rows = self._sample(x.shape[1], values.ravel(), speakers.ravel())
         setting = _AuditSetting.of(self, Secret.of(name, values[rows], speakers[rows]))
         sample = {
-            release: scaling.in_range(rows_of(vectors, rows)) for release, vectors in tables.items()
+            release: scaling.in_range(vectors_at(vectors, rows))
+            for release, vectors in tables.items()
         }
         scores = {release: setting.score(vectors, release) for release, vectors in sample.items()}
         guesses = setting.guesses(sample, scores)

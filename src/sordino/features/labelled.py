@@ -22,7 +22,7 @@ from sordino.corpora.labels import fold, near, quote
 from sordino.corpora.table import NUMBERS
 from sordino.errors import FeatureError
 from sordino.features.dimensions import RESERVED, ColumnChoice, abbreviate, choose_columns
-from sordino.features.large import BlockedTable, VectorRows, WholeTable, open_table
+from sordino.features.large import BlockTable, MemoryTable, VectorRows, open_table
 from sordino.features.tables import distinct_ends
 from sordino.storage import Location
 
@@ -103,11 +103,11 @@ def read_labelled(
 
 
 def _metadata(
-    table: WholeTable | BlockedTable, names: Sequence[str], choice: ColumnChoice
+    table: MemoryTable | BlockTable, names: Sequence[str], choice: ColumnChoice
 ) -> pd.DataFrame:
     """The columns that are no dimension; of a table in blocks, labels and keys."""
     others = [str(name) for name in table.sample.columns if name not in set(choice.dimensions)]
-    if isinstance(table, BlockedTable):
+    if isinstance(table, BlockTable):
         others = [name for name in others if name in names or fold(name) in RESERVED]
     return table.cells(others)
 

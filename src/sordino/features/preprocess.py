@@ -56,7 +56,7 @@ class Preprocess:
             object.__setattr__(self, name, array)
 
     def __call__(self, x: NDArray[np.floating]) -> NDArray[np.float32]:
-        check_rows(x, self.offset.size)
+        check_features(x, self.offset.size)
         z = _scaled(x, self.offset, self.factor, self.config["clip"])  # (n, d)
         return np.asarray((z - self.mean) @ self.components.T, dtype=np.float32)  # (n, k)
 
@@ -67,7 +67,7 @@ class Preprocess:
         suffice: the common offset of environment and people is subtracted
         (`docs/builder/carrying-over.md`). Raises `FeatureError` like a call.
         """
-        check_rows(x, self.offset.size)
+        check_features(x, self.offset.size)
         return replace(
             self, mean=_scaled(x, self.offset, self.factor, self.config["clip"]).mean(axis=0)
         )
@@ -133,7 +133,7 @@ class PreprocessFitter:
     def fit(self, x: NDArray[np.floating]) -> Preprocess:
         """Fit on these rows, `(n, d)`. Raises `FeatureError` for fewer than two different rows."""
         clip = self.clip_range()
-        check_rows(x)
+        check_features(x)
         if len(x) < 2:
             raise FeatureError(
                 "one row, expected at least two to see how they differ: fit on more utterances"
@@ -212,7 +212,7 @@ def _principal(z: NDArray[np.float64], components: int) -> NDArray[np.float64]:
     return directions
 
 
-def check_rows(x: NDArray[np.floating], width: int | None = None) -> None:
+def check_features(x: NDArray[np.floating], width: int | None = None) -> None:
     if x.ndim != 2 or not x.size or (width is not None and x.shape[1] != width):
         raise FeatureError(
             f"vectors of shape {x.shape}, expected (rows, {width or 'dims'}) with one row or more: "

@@ -42,7 +42,7 @@ TableArgument = Annotated[
         "vectors alone: .npy; or the URL of a file.",
     ),
 ]
-LabelsOption = Annotated[
+ArrayLabelsOption = Annotated[
     Location | None,
     typer.Option(
         "--labels",
@@ -137,7 +137,7 @@ def audit(
     speaker: SpeakerOption = "speaker",
     task: TaskOption = None,
     reference: ReferenceOption = None,
-    labels: LabelsOption = None,
+    labels: ArrayLabelsOption = None,
     ignore: IgnoreOption = None,
     columns: ColumnsOption = None,
     continuous: ContinuousOption = None,
@@ -245,10 +245,10 @@ def _attack_speakers(
     from sordino.attack import identity, similarity, utility_probes
     from sordino.attack.vector_audit import REFERENCE, RELEASED
     from sordino.report.vector_estimates import SpeakerAttacks
-    from sordino.types import rows_of
+    from sordino.types import vectors_at
 
-    x = rows_of(vectors.x, rows)
-    original = None if vectors.original is None else rows_of(vectors.original, rows)
+    x = vectors_at(vectors.x, rows)
+    original = None if vectors.original is None else vectors_at(vectors.original, rows)
     tables = {RELEASED: x} if original is None else {RELEASED: x, REFERENCE: original}
     _, codes, counts = np.unique(speaker[rows].astype(str), return_inverse=True, return_counts=True)
     known = tables if counts.min() > 1 else {}

@@ -15,7 +15,7 @@ MOST_BLOCK_ROWS: Final = 1 << 16
 """Rows of a block of few columns."""
 
 
-class Block(NamedTuple):
+class TableBlock(NamedTuple):
     """Consecutive rows of some columns."""
 
     start: int
@@ -30,7 +30,7 @@ class TableBlocks:
     names: tuple[str, ...]
     """All columns in their order."""
     rows: int
-    read: Callable[[Sequence[str]], Iterator[Block]]
+    read: Callable[[Sequence[str]], Iterator[TableBlock]]
     """The blocks of some columns. Blocks of the same rows may follow each other, each with other
     columns; those of one column are in the order of the rows.
     """

@@ -21,7 +21,7 @@ from sordino import textfile
 from sordino.corpora import separators
 from sordino.corpora.labels import fold
 from sordino.errors import FeatureError
-from sordino.features.formats.blocks import Block, TableBlocks
+from sordino.features.formats.blocks import TableBlock, TableBlocks
 
 EXPECTED: Final = "a CSV table with one row an utterance"
 TEXT_COLUMNS: Final = ("file", "utterance")
@@ -62,7 +62,7 @@ def csv_blocks(path: Path, text: Collection[str]) -> TableBlocks:
     layout = _layout(path)
     _check_quotes(path)
 
-    def read(names: Sequence[str], types: Any = None) -> Iterator[Block]:
+    def read(names: Sequence[str], types: Any = None) -> Iterator[TableBlock]:
         start, conversion = 0, layout.conversion(text, names, types)
         with (
             _refusals(path, layout),
@@ -70,7 +70,7 @@ def csv_blocks(path: Path, text: Collection[str]) -> TableBlocks:
         ):
             for batch in stream:
                 if batch.num_rows:
-                    yield Block(start, _decoded(batch))
+                    yield TableBlock(start, _decoded(batch))
                     start += batch.num_rows
 
     whole = layout.conversion(text, layout.names)

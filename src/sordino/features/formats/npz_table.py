@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from sordino.errors import FeatureError
 from sordino.features import table_size
-from sordino.features.formats.blocks import Block, TableBlocks, block_rows
+from sordino.features.formats.blocks import TableBlock, TableBlocks, block_rows
 from sordino.features.formats.names import KEY_COLUMNS, key_names
 
 _LOCAL_HEADER: Final = 30  # bytes of a ZIP before the name of a member
@@ -89,7 +89,7 @@ def _array_blocks(
 ) -> TableBlocks:
     position = {name: column for column, name in enumerate(dims)}
 
-    def read(names: Sequence[str]) -> Iterator[Block]:
+    def read(names: Sequence[str]) -> Iterator[TableBlock]:
         wanted = [name for name in names if name in position]
         others = [name for name in names if name not in position]
         columns = [position[name] for name in wanted]
@@ -100,7 +100,7 @@ def _array_blocks(
             if wanted:
                 content = x.rows(rows.start, rows.stop)[:, columns]
                 frame = pd.concat([pd.DataFrame(content, columns=wanted), frame], axis=1)
-            yield Block(start, frame)
+            yield TableBlock(start, frame)
 
     return TableBlocks((*dims, *map(str, labels.columns)), x.shape[0], read, attrs)
 

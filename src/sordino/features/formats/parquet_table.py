@@ -16,12 +16,11 @@ from numpy.typing import NDArray
 
 from sordino.errors import FeatureError
 from sordino.features import table_size
-from sordino.features.formats.blocks import Block, TableBlocks, block_rows
+from sordino.features.formats.blocks import TableBlock, TableBlocks, block_rows
 from sordino.features.formats.names import key_names
 
 _COLUMNS: Final = 64  # columns of a block: a reader holds about 2 MB of each
 _BUFFER: Final = 1 << 16  # bytes that are read at once: without a limit it is a whole column
-_MANY: Final = 1 << 9  # columns of lists or numbers whose widths are read at once
 
 
 def read_parquet(path: Path, text: Collection[str]) -> pd.DataFrame:
@@ -55,18 +54,19 @@ def parquet_blocks(
                 )
             rows += stored.metadata.num_rows
 
-    def read(names: Sequence[str]) -> Iterator[Block]:
-        start = 0
+    def read(names: Sequence[str]) -> Iterator[TableBlock]:
+        start, chosen = 0, set(names)
+        stored_names = list(dict.fromkeys(columns[name] for name in names))
         for part in files():
             with _damage(), part.open("rb") as file:
                 stored = _open(part, file, text)
                 if not stored.schema_arrow.equals(first):
                     raise FeatureError(f"{part}: its columns changed, expected the same: repeat")
-                for group in _groups(list(dict.fromkeys(columns[name] for name in names))):
-                    at = start
+                for group in _groups(stored_names):
+                    row = start
                     for frame in _frames(part, stored, group):
-                        yield Block(at, frame[[name for name in frame.columns if name in names]])
-                        at += len(frame)
+                        yield TableBlock(row, frame[[name for name in frame if name in chosen]])
+                        row += len(frame)
                 start += stored.metadata.num_rows
 
     return TableBlocks(tuple(columns), rows, read)

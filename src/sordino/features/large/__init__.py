@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from sordino.features.large.mapped import TOLERANCE, fit_blocks, map_scaled, map_vectors
+from sordino.features.large.mapped import SPACE_TOLERANCE, fit_blocks, map_scaled, map_vectors
 from sordino.features.large.table import (
     LARGEST_WHOLE,
-    BlockedTable,
+    BlockTable,
+    MemoryTable,
     VectorRows,
-    WholeTable,
     open_table,
 )
 
 __all__ = [
     "LARGEST_WHOLE",
-    "TOLERANCE",
-    "BlockedTable",
+    "SPACE_TOLERANCE",
+    "BlockTable",
+    "MemoryTable",
     "VectorRows",
-    "WholeTable",
     "fit_blocks",
     "map_scaled",
     "map_vectors",

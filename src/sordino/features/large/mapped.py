@@ -22,17 +22,17 @@ from sordino.features.large.table import VectorRows
 from sordino.features.preprocess import (
     Preprocess,
     PreprocessFitter,
-    check_rows,
+    check_features,
     inverse_spread,
 )
 from sordino.types import Matrix, Vectors
 
-TOLERANCE: Final = 1e-5
+SPACE_TOLERANCE: Final = 1e-5
 """The largest difference of scaled vectors between `fit_blocks` and `PreprocessFitter.fit`, as a
 share of the largest number, if the kept directions have different strengths.
 """
 
-WEAKEST: Final = 1e-6
+WEAKEST_DIRECTION: Final = 1e-6
 """Directions with a singular value below this share of the largest one are left out."""
 
 _BLOCK: Final = 1 << 14  # rows
@@ -76,8 +76,8 @@ def fit_blocks(fitter: PreprocessFitter, x: NDArray[np.floating]) -> Preprocess:
     The first pass finds the scale of each column (scikit-learn's `partial_fit`), the second the
     mean and the covariance of the scaled and clipped rows, `(d, d)`. Its eigenvectors are the
     principal components. They agree with those of `fit`, which decomposes the rows themselves, to
-    `TOLERANCE`. Weak directions differ: squares of the rows have half of the digits, so that
-    directions below `WEAKEST` are left out. Raises `FeatureError` as `fit` does.
+    `SPACE_TOLERANCE`. Weak directions differ: squares of the rows have half of the digits, so that
+    directions below `WEAKEST_DIRECTION` are left out. Raises `FeatureError` as `fit` does.
     """
     low, high = fitter.clip_range()
     if len(x) < 2:
@@ -109,7 +109,7 @@ def _scale(scale: str, x: NDArray[np.floating]) -> tuple[Matrix, Matrix]:
 
     ranges, moments = MinMaxScaler(), StandardScaler()
     for rows in _slices(x):
-        check_rows(x[rows])
+        check_features(x[rows])
         block = x[rows].astype(np.float64)
         ranges.partial_fit(block)
         moments.partial_fit(block)
@@ -130,7 +130,7 @@ def _strongest(values: Matrix, vectors: Matrix, count: int) -> Matrix:
         raise FeatureError(
             "rows that are all the same, expected different ones: check the features"
         )
-    components: Matrix = vectors[:, order[strength > WEAKEST * strength[0]]].T
+    components: Matrix = vectors[:, order[strength > WEAKEST_DIRECTION * strength[0]]].T
     largest = np.abs(components).argmax(axis=1)
     return components * np.sign(components[np.arange(len(components)), largest])[:, None]
 

@@ -23,7 +23,7 @@ from sordino import storage, textfile
 from sordino.errors import FeatureError
 from sordino.features import table_size
 from sordino.features.dimensions import matrix
-from sordino.features.formats.blocks import Block, TableBlocks
+from sordino.features.formats.blocks import TableBlock, TableBlocks
 from sordino.features.formats.csv_table import csv_blocks
 from sordino.features.formats.names import key_names
 from sordino.features.formats.npz_table import npy_blocks, npz_blocks
@@ -54,7 +54,7 @@ MOST_TEXT: Final = 1 << 30
 
 
 @dataclass(frozen=True)
-class WholeTable:
+class MemoryTable:
     """A table in memory."""
 
     sample: pd.DataFrame
@@ -72,7 +72,7 @@ class WholeTable:
 
 
 @dataclass(frozen=True)
-class BlockedTable:
+class BlockTable:
     """A table of which a block is in memory at a time."""
 
     path: Path
@@ -136,7 +136,7 @@ class BlockedTable:
                 )
             yield start, columns, values
 
-    def _read(self, names: Sequence[str]) -> Iterator[Block]:
+    def _read(self, names: Sequence[str]) -> Iterator[TableBlock]:
         """The blocks of some columns, with their names in this package."""
         stored = self._stored
         new = {stored[name]: name for name in names}
@@ -146,7 +146,7 @@ class BlockedTable:
                 block = next(blocks, None)
             if block is None:
                 return
-            yield Block(block.start, block.frame.rename(columns=new))
+            yield TableBlock(block.start, block.frame.rename(columns=new))
 
     def _rows(self, rows: Rows, names: Sequence[str]) -> pd.DataFrame:
         """Some columns of ascending rows."""
@@ -169,7 +169,7 @@ class BlockedTable:
 class VectorRows:
     """The vectors of a table in blocks, `(rows, dims)`. The last rows are kept."""
 
-    table: BlockedTable
+    table: BlockTable
     names: tuple[str, ...]
     _last: dict[bytes, Matrix] = field(default_factory=dict, repr=False)
 
@@ -209,7 +209,7 @@ def open_table(
     text: Collection[str] = (),
     labels: Location | None = None,
     largest: int = LARGEST_WHOLE,
-) -> WholeTable | BlockedTable:
+) -> MemoryTable | BlockTable:
     """A table for an audit: in memory up to `largest` bytes of numbers, else in blocks.
 
     `text` as in `read_table`; `labels` is the table with the labels of an array (`.npy`), one row
@@ -230,18 +230,18 @@ def open_table(
             blocks = _blocks(file, suffix, text)
             if blocks is not None:
                 check_rows(file, blocks.rows, len(blocks.names))
-                return BlockedTable(file, suffix, blocks)
-    return WholeTable(read_table(path, text))
+                return BlockTable(file, suffix, blocks)
+    return MemoryTable(read_table(path, text))
 
 
-def _array(path: Path, text: Collection[str], labels: Location | None) -> BlockedTable:
+def _array(path: Path, text: Collection[str], labels: Location | None) -> BlockTable:
     """An array of vectors with labels from another table."""
     path = textfile.home(path)
     with readable(path, ARRAY_SUFFIX):
         blocks = npy_blocks(path)
     check_rows(path, blocks.rows, len(blocks.names))
     if labels is None:
-        return BlockedTable(path, ARRAY_SUFFIX, blocks)
+        return BlockTable(path, ARRAY_SUFFIX, blocks)
     columns = read_table(labels, text)
     if len(columns) != blocks.rows:
         raise FeatureError(
@@ -253,7 +253,7 @@ def _array(path: Path, text: Collection[str], labels: Location | None) -> Blocke
             f"{labels}: column `{clash[0]}` has the name of a dimension, expected another: "
             "rename it"
         )
-    return BlockedTable(path, ARRAY_SUFFIX, blocks, columns)
+    return BlockTable(path, ARRAY_SUFFIX, blocks, columns)
 
 
 def _blocks(path: Path, suffix: str, text: Collection[str]) -> TableBlocks | None:
