@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,9 @@ Statistic = Callable[[Rows], float]
 """A metric of the rows at these positions."""
 
 
+Real = TypeVar("Real", bound=np.floating[Any])
+
+
 @runtime_checkable
 class RowReader(Protocol):
     """Vectors `(rows, dims)` in a file, of which rows are read on request."""
@@ -44,7 +47,7 @@ class RowReader(Protocol):
         ...
 
 
-def vectors_at(x: NDArray[np.floating[Any]] | RowReader, rows: Rows) -> NDArray[np.floating[Any]]:
+def vectors_at(x: NDArray[Real] | RowReader, rows: Rows) -> NDArray[Real] | Matrix:
     """Some rows of vectors in memory or in a file, `(positions, dims)`.
 
     >>> vectors_at(np.eye(3), np.array([2, 0]))

@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, Literal
 
 import numpy as np
 import pandas as pd
@@ -36,7 +36,7 @@ class MappedArray:
 
     def rows(self, start: int, stop: int) -> NDArray[Any]:
         """A copy of some rows, `(stop - start, dims)`. No page stays mapped."""
-        order = "F" if self.fortran else "C"
+        order: Literal["C", "F"] = "F" if self.fortran else "C"
         content = np.memmap(self.path, self.kind, "r", self.offset, self.shape, order)
         return np.array(content[start:stop])
 
@@ -51,7 +51,7 @@ def read_npz(path: Path, _: Collection[str]) -> pd.DataFrame:
         raise _no_matrix(path, x.dtype, x.shape)
     names, labels, attrs = _columns(path, x.shape, arrays)
     frame = pd.concat([pd.DataFrame(x, columns=names), labels], axis=1)
-    frame.attrs = attrs
+    frame.attrs.update(attrs)
     return frame
 
 

@@ -132,11 +132,13 @@ def _strongest(values: Matrix, vectors: Matrix, count: int) -> Matrix:
         )
     components: Matrix = vectors[:, order[strength > WEAKEST_DIRECTION * strength[0]]].T
     largest = np.abs(components).argmax(axis=1)
-    return components * np.sign(components[np.arange(len(components)), largest])[:, None]
+    components *= np.sign(components[np.arange(len(components)), largest])[:, None]
+    return components
 
 
 def _mapped(path: Path) -> Vectors:
-    array: Vectors = np.load(path, mmap_mode="r", allow_pickle=False)
+    """The array in a file; a change would stay in memory, so that the file keeps its content."""
+    array: Vectors = np.load(path, mmap_mode="c", allow_pickle=False)
     return array
 
 

@@ -13,11 +13,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from sordino import storage, textfile
 from sordino.errors import FeatureError
@@ -94,14 +93,14 @@ class BlockTable:
         frame = self._rows(rows.astype(np.intp), [*self._stored])
         if len(self.labels):
             frame = pd.concat([frame, self.labels.iloc[rows].reset_index(drop=True)], axis=1)
-        frame.attrs = dict(self.blocks.attrs)
+        frame.attrs.update(self.blocks.attrs)
         return frame
 
     def cells(self, names: Sequence[str]) -> pd.DataFrame:
         """Some columns of all rows, `(rows, names)`; equal texts are one object."""
         stored = [name for name in names if name not in self.labels.columns]
         texts: dict[str, str] = {}
-        parts: dict[str, list[NDArray[Any] | pd.Series]] = {name: [] for name in stored}
+        parts: dict[str, list[pd.Series]] = {name: [] for name in stored}
         for block in self._read(stored) if stored else ():
             for name in block.frame.columns:
                 parts[name].append(_shared(block.frame[name], texts))
