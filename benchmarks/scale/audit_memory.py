@@ -98,10 +98,17 @@ def write_shards(_: str, folder: Path, names: Sequence[str], rows: int) -> list[
 
 
 def write_csv(_: str, folder: Path, names: Sequence[str], rows: int) -> list[str]:
-    path = folder / "vectors.csv"
-    for number, (x, labels) in enumerate(blocks(rows, len(names))):
-        frame = pd.concat([pd.DataFrame(x, columns=list(names)), labels], axis=1)
-        frame.to_csv(path, mode="a", header=not number, index=False, float_format="%.6g")
+    import pyarrow as pa
+    from pyarrow import csv
+
+    path, writer = folder / "vectors.csv", None
+    for x, labels in blocks(rows, len(names)):
+        frame = pd.concat([pd.DataFrame(x.round(4), columns=list(names)), labels], axis=1)
+        table = pa.Table.from_pandas(frame)
+        writer = writer or csv.CSVWriter(path, table.schema)
+        writer.write_table(table)
+    if writer:
+        writer.close()
     return [str(path)]
 
 
@@ -124,26 +131,38 @@ def write_archive(_: str, folder: Path, names: Sequence[str], rows: int) -> list
     return [str(path)]
 
 
-def measured(kind: str, rows: int, dims: int, jobs: int) -> dict[str, Any]:
+def measured(kind: str, rows: int, dims: int, jobs: int, audited: int | None) -> dict[str, Any]:
     """The memory, the time and the verdicts of an audit."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         table = write(kind, folder, rows, dims)
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         secrets = ("--secret", "gender", "--secret", "region")
-        options = ("--attackers", "quick", "--jobs", str(jobs), "--out", str(folder / "audit"))
+        limit = () if audited is None else ("--rows", str(audited))
+        options = (
+            *limit,
+            "--attackers",
+            "quick",
+            "--jobs",
+            str(jobs),
+            "--out",
+            str(folder / "audit"),
+        )
         command = [sys.executable, "-m", "sordino", "audit", *table, *secrets, *options]
         begin, points = time.perf_counter(), list[float]()
         with (folder / "result.json").open("w") as output:
             process = subprocess.Popen([*command, "--json", "-"], stdout=output)
             while process.poll() is None:
-                points.append(tree_rss_mb(process.pid))
+                if rss := tree_rss_mb(process.pid):
+                    points.append(rss)
                 time.sleep(INTERVAL_SECONDS)
         seconds = time.perf_counter() - begin
         if process.returncode:
             raise SystemExit(f"{kind}: the audit ended with {process.returncode}")
         result = json.loads((folder / "result.json").read_text())
-    quarters = [points[len(points) * quarter // QUARTERS - 1] for quarter in range(1, 1 + QUARTERS)]
+    quarters = [
+        points[(len(points) - 1) * quarter // QUARTERS] for quarter in range(1, 1 + QUARTERS)
+    ]
     return {
         "kind": kind,
         "rows": rows,
@@ -189,12 +208,13 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000, metavar="N")
     parser.add_argument("--dims", type=int, default=384, metavar="D")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=["parquet"])
+    parser.add_argument("--audited", type=int, help="rows of the audit; default: that of the verb")
     parser.add_argument("--jobs", type=int, default=0)
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
     results = []
     for kind in options.kinds:
-        result = measured(kind, options.rows, options.dims, options.jobs)
+        result = measured(kind, options.rows, options.dims, options.jobs, options.audited)
         quarters = ", ".join(f"{rss:.0f}" for rss in result["rss_mb_quarters"])
         print(
             f"{kind:9} {result['file_mb']:6.0f} MB {result['seconds']:5.0f} s  at most "

@@ -201,7 +201,7 @@ def test_vectors_in_a_file_give_the_release_of_memory(redraw: Any, tmp_path: Pat
     mapped = np.load(tmp_path / "z.npy", mmap_mode="c")
     fitter = ReplacementFitter(POLICY, redraw=redraw, settings=Settings(epochs=2))
     (job, *_) = next(fitter.plan(mapped, data.corpus, data.parts.transform))
-    assert not isinstance(job.train["x"], torch.Tensor)
+    assert type(job.train["x"]).__name__ == "RowView"
     whole, streamed = (fitter.fit(z, data.corpus, data.parts.transform) for z in (data.z, mapped))
     assert whole.hash == streamed.hash
     assert (tmp_path / "z.npy").read_bytes()[-data.z.nbytes :] == data.z.tobytes()
