@@ -63,8 +63,13 @@ def parquet_blocks(
                 if not stored.schema_arrow.equals(first):
                     raise FeatureError(f"{part}: its columns changed, expected the same: repeat")
                 for group in _groups(stored_names):
-                    row = start
+                    row, expected = start, {name for name in columns if columns[name] in group}
                     for frame in _frames(part, stored, group):
+                        if set(frame.columns) != expected:
+                            raise FeatureError(
+                                f"{part}: lists of several lengths, expected one vector a row, all "
+                                "of one length: pool them over time"
+                            )
                         yield TableBlock(row, frame[[name for name in frame if name in chosen]])
                         row += len(frame)
                 start += stored.metadata.num_rows

@@ -27,7 +27,7 @@ from sordino.features.preprocess import (
 )
 from sordino.types import Matrix, Vectors
 
-SPACE_TOLERANCE: Final = 1e-5
+SPACE_TOLERANCE: Final = 1e-6
 """The largest difference of scaled vectors between `fit_blocks` and `PreprocessFitter.fit`, as a
 share of the largest number, if the kept directions have different strengths.
 """

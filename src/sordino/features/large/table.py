@@ -136,16 +136,28 @@ class BlockTable:
             yield start, columns, values
 
     def _read(self, names: Sequence[str]) -> Iterator[TableBlock]:
-        """The blocks of some columns, with their names in this package."""
+        """The blocks of some columns, with their names in this package.
+
+        Raises `FeatureError` where a row is not there: the file changed.
+        """
         stored = self._stored
         new = {stored[name]: name for name in names}
         blocks = self.blocks.read([stored[name] for name in names])
+        rows = dict.fromkeys(new, 0)
         while True:
             with decoding(self.path, self.suffix):
                 block = next(blocks, None)
             if block is None:
-                return
+                break
+            for column in block.frame.columns:
+                rows[column] += len(block.frame)
             yield TableBlock(block.start, block.frame.rename(columns=new))
+
+        if set(rows.values()) - {len(self)}:
+            raise FeatureError(
+                f"{self.path}: other rows than before, expected {len(self):,}: it changed while it "
+                "was read; repeat the command"
+            )
 
     def _rows(self, rows: Rows, names: Sequence[str]) -> pd.DataFrame:
         """Some columns of ascending rows."""
