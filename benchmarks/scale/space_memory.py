@@ -51,7 +51,8 @@ def write(path: Path, rows: int, dims: int) -> np.ndarray:
         part = x[start : start + BLOCK]
         part[:] = random.standard_normal(part.shape, dtype=np.float32) @ mixing.T
     x.flush()
-    return np.load(path, mmap_mode="c")
+    array: np.ndarray = np.load(path, mmap_mode="c")
+    return array
 
 
 def main() -> None:
