@@ -18,6 +18,7 @@ from sordino.corpora.adapters import (
     muse,
     ravdess,
 )
+from sordino.corpora.adapters.file_names import FILE_NAMES
 from sordino.corpora.table import Corpus
 from sordino.errors import CorpusError
 
@@ -37,6 +38,8 @@ ADAPTERS: Final[dict[str, Callable[..., Corpus]]] = {
     "msp_improv": msp_improv.load,
     "msp_podcast": msp_podcast.load,
     "meld": meld.load,
+    "meld_sound": meld.load_sound,
+    **{name: corpus.load for name, corpus in FILE_NAMES.items()},
     "manifest": manifest.load,
     "synthetic": _synthetic,
 }
