@@ -21,9 +21,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from sordino import textfile
+from sordino import storage, textfile
 from sordino.corpora import sheet, utterances
 from sordino.corpora.table import Corpus
+from sordino.errors import CorpusError
 from sordino.storage import LONGEST_PATH
 
 NAME: Final = "manifest"
@@ -61,6 +62,29 @@ def load(path: Path, name: str = NAME, keep_absent: bool = False) -> Corpus:
     separated = table_rows.separated.replace("(", "").replace(")", "")
     note = f"{path.name} is{separated}, not by commas, and was read so"
     return replace(corpus, notes=(note, *corpus.notes))
+
+
+def write(corpus: Corpus, path: Path) -> Path:
+    """Write a corpus as a manifest with the paths of its recordings; the path.
+
+    Paths are relative where a recording lies below the folder of the manifest, and absolute
+    otherwise. Cells that a spreadsheet would run as formulas get an apostrophe in front. Raises
+    `CorpusError` for rows of text, which have no recording.
+    """
+    if not corpus.recorded().all():
+        raise CorpusError(
+            f"{corpus.name}: has rows of text without a recording, expected sound: leave them out"
+        )
+    folder = f"{path.parent.absolute()}{os.sep}"
+    rows = corpus.table.copy()
+    rows["file"] = [os.path.abspath(file).removeprefix(folder) for file in rows["file"]]  # noqa: PTH100
+    for column in ("speaker", "session"):
+        pairs = zip(rows[column], rows["corpus"], strict=True)
+        rows[column] = [label.removeprefix(f"{name}/") for label, name in pairs]
+    texts = rows.select_dtypes(exclude="number").columns
+    rows[texts] = rows[texts].map(storage.cell)
+    storage.write(path, rows.to_csv(index=False))
+    return path
 
 
 def _is_file(file: str) -> bool:
