@@ -15,7 +15,7 @@ from rich.table import Table
 
 from sordino import corpora, storage
 from sordino.cli.failures import DIFFERS
-from sordino.cli.options import CORES, JobsOption, JsonOption, SeedOption
+from sordino.cli.options import CORES, JobsOption, JsonOption, SeedOption, local_path
 from sordino.cli.output import warn, write_json
 from sordino.cli.terminal import Console
 from sordino.corpora.checks.check import Count
@@ -43,7 +43,10 @@ PartialOption = Annotated[
 OutFolderOption = Annotated[
     Path | None,
     typer.Option(
-        "--out", metavar="PATH", help="Folder of counts.csv and speakers.csv; created if absent."
+        "--out",
+        metavar="PATH",
+        parser=local_path,
+        help="Folder of counts.csv and speakers.csv; created if absent.",
     ),
 ]
 
