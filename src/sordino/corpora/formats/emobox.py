@@ -1,8 +1,8 @@
 """A corpus of EmoBox: `data/CORPUS/CORPUS.jsonl` (or its folds) and `label_map.json`.
 
 Ma et al. 2024, Interspeech, 1580-1584. An entry has `key`, `dataset`, `wav` (relative to the folder
-above `data`), `length`, `emo`, and for a part of a recording `start_time` and `end_time`. It
-has no speaker and no gender. They follow from the name of the recording, by the naming scheme of each
+above `data`), `length`, `emo`, and for a part of a recording `start_time` and `end_time`. It has
+no speaker and no gender. They follow from the name of the recording, by the naming scheme of each
 corpus (`RULES`), and otherwise from a table `speakers.csv` (`key,speaker,gender`) beside the
 entries. They are never guessed.
 """
