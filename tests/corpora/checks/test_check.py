@@ -41,6 +41,19 @@ TOTALS = {
     "msp_improv": (8438, 12),
     "msp_podcast": (None, None),
     "meld": (13708, 304),
+    "meld_sound": (13706, None),
+    "savee": (480, 4),
+    "tess": (2800, 2),
+    "nemo": (4481, 9),
+    "jl": (2400, 4),
+    "cafe": (936, 12),
+    "emovo": (588, 6),
+    "shemo": (3000, 87),
+    "aesdd": (604, 6),
+    "subesco": (7000, 20),
+    "esd": (35000, 20),
+    "emov_db": (7000, 4),
+    "asvp_esd": (13964, None),
 }
 
 

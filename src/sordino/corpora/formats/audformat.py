@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 import re
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +25,13 @@ import pandas as pd
 from sordino import storage
 from sordino.corpora import inside
 from sordino.corpora.formats import copies, plain_yaml
-from sordino.corpora.formats.foreign_rows import ALIASES, ForeignRow, Reading, corpus_name
+from sordino.corpora.formats.foreign_rows import (
+    ALIASES,
+    ForeignRow,
+    Reading,
+    corpus_name,
+    require_folder,
+)
 from sordino.corpora.labels import quote
 from sordino.corpora.table import NUMBERS, Corpus
 from sordino.errors import CorpusError
@@ -67,7 +74,7 @@ def _package() -> Any:
 def _database(folder: Path) -> Any:
     """The database with the header of a folder, without tables."""
     package = _package()
-    path = folder / HEADER
+    path = require_folder(folder, _EXPECTED) / HEADER
     if not path.is_file():
         raise CorpusError(f"{folder}: no {HEADER}, expected {_EXPECTED}: choose its folder")
     header = plain_yaml.read(Path(inside.check(folder, str(path), str(path))), _EXPECTED)
@@ -93,6 +100,9 @@ def _database(folder: Path) -> Any:
 
 def _corpus(folder: Path, database: Any, copy: Path, reading: Reading) -> Corpus:
     emotions = _column(folder, database, "emotion", reading)
+    for scheme in database.schemes.values():
+        if scheme.uses_table:  # the tables of labels come first, as other tables refer to them
+            _frame(folder, database, copy, (scheme.labels, ""))
     frame = _frame(folder, database, copy, emotions)
     labels = {"emotion": frame[emotions[1]]}
     for standard in ALIASES:
@@ -250,8 +260,10 @@ def _frame(folder: Path, database: Any, copy: Path, place: tuple[str, str]) -> p
         )
     try:
         table = database[table_id]
-        table.load(str(copy / f"db.{table_id}"))
-        frame: pd.DataFrame = table.df
+        with warnings.catch_warnings():  # the package uses parts of pandas that will change
+            warnings.simplefilter("ignore")
+            table.load(str(copy / f"db.{table_id}"))
+            frame: pd.DataFrame = table.df
         unique = frame.index.is_unique
     except Exception as error:  # parsers of damaged files raise any exception
         raise CorpusError(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +19,13 @@ from typing import Any, Final
 from sordino import storage
 from sordino.corpora import sheet
 from sordino.corpora.formats import copies, json_lines
-from sordino.corpora.formats.foreign_rows import ForeignRow, Reading, corpus_name, text_of
+from sordino.corpora.formats.foreign_rows import (
+    ForeignRow,
+    Reading,
+    corpus_name,
+    require_folder,
+    text_of,
+)
 from sordino.corpora.table import NUMBERS, Corpus
 from sordino.errors import CorpusError
 
@@ -46,9 +53,7 @@ def load(folder: Path, reading: Reading) -> Corpus:
 
 
 def _tables(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        raise CorpusError(f"{folder}: no such folder, expected {_EXPECTED} in it: check the path")
-    with storage.as_storage_error(folder):
+    with storage.as_storage_error(require_folder(folder, _EXPECTED)):
         tables = sorted(
             path
             for name in TABLES
@@ -81,7 +86,7 @@ def _rows(folder: Path, table: Path) -> Iterator[ForeignRow]:
         file = text_of(where, FILE, row.get(FILE))
         if not file:
             raise CorpusError(f"{table}, {place}: no {FILE}, expected one: fill it in")
-        yield ForeignRow(where, (prefix / file).as_posix(), row)
+        yield ForeignRow(where, file if "://" in file else os.path.join(prefix, file), row)  # noqa: PTH118
 
 
 def write(corpus: Corpus, folder: Path) -> Path:

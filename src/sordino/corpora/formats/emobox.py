@@ -17,7 +17,7 @@ from sordino.corpora import sheet
 from sordino.corpora.adapters import cremad, emodb, iemocap, ravdess
 from sordino.corpora.adapters.file_names import FILE_NAMES, speaker_sheet
 from sordino.corpora.formats import json_lines
-from sordino.corpora.formats.foreign_rows import ForeignRow, Reading, text_of
+from sordino.corpora.formats.foreign_rows import ForeignRow, Reading, require_folder, text_of
 from sordino.corpora.labels import quote
 from sordino.corpora.table import Corpus
 from sordino.errors import CorpusError
@@ -59,6 +59,7 @@ def load(folder: Path, reading: Reading) -> Corpus:
     Raises `CorpusError` for a folder without entries or label map, an emotion that is not in the
     map, a corpus without rule and table, and as `Reading` does.
     """
+    require_folder(folder, _EXPECTED)
     names = json_lines.read_object(folder / "label_map.json", "a map of emotions of EmoBox")
     entries = _entries(folder)
     datasets = sorted({text_of(where, "dataset", entry.get("dataset")) for where, entry in entries})
@@ -74,8 +75,6 @@ def load(folder: Path, reading: Reading) -> Corpus:
 
 def _entries(folder: Path) -> list[tuple[str, dict[str, Any]]]:
     """The entries of the whole corpus, each key once, with their places."""
-    if not folder.is_dir():
-        raise CorpusError(f"{folder}: no such folder, expected {_EXPECTED} in it: check the path")
     files = sorted(folder.glob("*.jsonl")) or sorted(folder.glob("fold_1/*_fold_1.jsonl"))
     if not files:
         raise CorpusError(

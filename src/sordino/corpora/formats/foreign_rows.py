@@ -168,6 +168,13 @@ def text_of(place: str, column: str, value: Any) -> str:
     return value.encode("utf-8", "backslashreplace").decode().strip()
 
 
+def require_folder(folder: Path, expected: str) -> Path:
+    """The folder of a corpus. Raises `CorpusError` where there is none."""
+    if not folder.is_dir():
+        raise CorpusError(f"{folder}: no such folder, expected {expected} in it: check the path")
+    return folder
+
+
 def corpus_name(folder: Path) -> str:
     """A name for the corpus in a folder: that of the folder.
 

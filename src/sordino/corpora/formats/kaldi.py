@@ -16,7 +16,13 @@ from pathlib import Path
 from typing import Final
 
 from sordino import textfile
-from sordino.corpora.formats.foreign_rows import MOST_ROWS, ForeignRow, Reading, corpus_name
+from sordino.corpora.formats.foreign_rows import (
+    MOST_ROWS,
+    ForeignRow,
+    Reading,
+    corpus_name,
+    require_folder,
+)
 from sordino.corpora.labels import quote
 from sordino.corpora.table import Corpus
 from sordino.errors import CorpusError
@@ -40,6 +46,7 @@ def load(folder: Path, reading: Reading) -> Corpus:
     Raises `CorpusError` for a missing file, an utterance without a line in one of them, a command
     in place of a path, and as `Reading` does.
     """
+    require_folder(folder, "wav.scp and utt2spk of Kaldi")
     labels = {name: _labels(folder, name, reading) for name in FILES}
     present = {name: table for name, table in labels.items() if table is not None}
     plain = Reading(

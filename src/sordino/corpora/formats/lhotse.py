@@ -12,7 +12,13 @@ from typing import Any, Final, NamedTuple
 
 from sordino import storage
 from sordino.corpora.formats import json_lines
-from sordino.corpora.formats.foreign_rows import ForeignRow, Reading, corpus_name, text_of
+from sordino.corpora.formats.foreign_rows import (
+    ForeignRow,
+    Reading,
+    corpus_name,
+    require_folder,
+    text_of,
+)
 from sordino.corpora.labels import quote
 from sordino.corpora.table import Corpus
 from sordino.errors import CorpusError
@@ -49,11 +55,7 @@ def load(folder: Path, reading: Reading) -> Corpus:
 
 def _manifest(folder: Path, kind: str) -> Path:
     """The one manifest of a kind."""
-    if not folder.is_dir():
-        raise CorpusError(
-            f"{folder}: no such folder, expected manifests of Lhotse in it: check the path"
-        )
-    with storage.as_storage_error(folder):
+    with storage.as_storage_error(require_folder(folder, "manifests of Lhotse")):
         paths = sorted(path for path in folder.glob(f"*{kind}*") if path.name.endswith(_SUFFIXES))
     if len(paths) != 1:
         raise CorpusError(
