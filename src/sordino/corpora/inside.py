@@ -10,7 +10,7 @@ from sordino.errors import CorpusError
 from sordino.storage import LONGEST_PATH
 
 
-def check(folder: Path, file: str, where: str) -> str:
+def within(folder: Path, file: str, where: str) -> str:
     """The path `file`, which may be a link; where it leads is inside the folder.
 
     Raises `CorpusError`, with `where` in front, for a path out of the folder.
@@ -47,4 +47,4 @@ def recording(folder: Path, cell: str, where: str) -> str:
     path = os.path.normpath(folder / cell)
     if "\\" in cell and not os.path.lexists(path):
         path = os.path.normpath(folder / cell.replace("\\", "/"))
-    return check(folder, path, f"{where}: {quote(cell)}")
+    return within(folder, path, f"{where}: {quote(cell)}")

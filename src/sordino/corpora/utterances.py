@@ -29,11 +29,11 @@ CUT: Final = ("file", "start", "end")
 MAX_LISTED: Final = 10
 """Absent recordings that an error lists."""
 
-Utterance = dict[str, str | float]
+UtteranceRow = dict[str, str | float]
 """The columns of one row, with canonical labels."""
 
 
-def utterance(where: str, file: str, row: Row, name: str) -> Utterance:
+def utterance(where: str, file: str, row: Row, name: str) -> UtteranceRow:
     """One row with canonical labels; `where` names the row in an error.
 
     - `file`: the path of the recording.
@@ -63,7 +63,7 @@ def utterance(where: str, file: str, row: Row, name: str) -> Utterance:
         raise CorpusError(
             f"{where}: start {start:g} s and end {end:g} s, expected 0 <= start < end: correct them"
         )
-    labelled: Utterance = {
+    labelled: UtteranceRow = {
         "file": file,
         "start": start,
         "end": end,
@@ -104,7 +104,7 @@ def _scale(where: str, row: Row) -> float:
 
 
 def corpus_of(
-    where: str, folder: Path, rows: Mapping[str, Utterance], keep_absent: bool = False
+    where: str, folder: Path, rows: Mapping[str, UtteranceRow], keep_absent: bool = False
 ) -> Corpus:
     """The corpus of these rows, sorted by file and start; `where` names their table in an error.
 

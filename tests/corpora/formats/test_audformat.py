@@ -48,9 +48,7 @@ def test_genders_follow_from_the_scheme_of_speakers(storage_format: str, tmp_pat
 
 def test_a_label_in_two_tables_is_asked_for(tmp_path: Path) -> None:
     database(tmp_path, gold=False)
-    with pytest.raises(
-        CorpusError, match=r"emotion.raters/emotion.*--columns emotion=TABLE/COLUMN"
-    ):
+    with pytest.raises(CorpusError, match=r"emotion.raters/emotion.*--map emotion=TABLE/COLUMN"):
         corpora.load("audformat", tmp_path)
     columns = {"emotion": "emotion.gold/emotion"}
     assert labels(corpora.load("audformat", tmp_path, columns=columns)) == ROWS

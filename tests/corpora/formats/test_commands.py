@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "in"
 
 
-COLUMNS = ("--columns", "speaker=who", "--columns", "emotion=mood")
+COLUMNS = ("--map", "speaker=who", "--map", "emotion=mood")
 
 
 def run(*arguments: str | Path) -> Result:
@@ -60,7 +60,7 @@ def test_a_manifest_names_the_recordings(folder: Path, tmp_path: Path) -> None:
 
 
 def test_columns_of_a_corpus_with_own_labels_are_refused(tmp_path: Path) -> None:
-    result = run("check", "savee", tmp_path, "--columns", "speaker=x")
+    result = run("check", "savee", tmp_path, "--map", "speaker=x")
     assert isinstance(result.exception, CorpusError)
     assert "savee: has labels and recordings of its own" in str(result.exception)
 
@@ -70,7 +70,7 @@ def test_columns_of_a_corpus_with_own_labels_are_refused(tmp_path: Path) -> None
     [("speaker", "expected NAME=COLUMN"), ("colour=x", "columns colour: not known")],
 )
 def test_wrong_columns_are_refused(columns: str, match: str, folder: Path) -> None:
-    result = run("check", "audiofolder", folder, "--columns", columns)
+    result = run("check", "audiofolder", folder, "--map", columns)
     assert isinstance(result.exception, CorpusError)
     assert match in str(result.exception)
 

@@ -88,10 +88,10 @@ def test_another_file_of_a_label_is_named(tmp_path: Path) -> None:
         ({"wav.scp": "u0 a1.wav\nu0 a2.wav"}, "line 2: a second line of 'u0'"),
         (
             {"utt2emotion": ""},
-            r"utt2emotion: no such file, expected emotion .*--columns emotion=FILE",
+            r"utt2emotion: no such file, expected emotion .*--map emotion=FILE",
         ),
         ({"spk2gender": "anna f"}, "spk2gender: no line for 'ben'"),
-        ({"spk2gender": ""}, "--columns gender=. where it is unknown"),
+        ({"spk2gender": ""}, "--map gender=. where it is unknown"),
         ({"segments": "u0 rec"}, "segments: the line of 'u0', expected a recording of wav.scp"),
     ],
 )
@@ -161,7 +161,7 @@ def test_a_manifest_that_is_no_gzip_is_refused(tmp_path: Path) -> None:
 
 def test_a_packed_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = lhotse(tmp_path, {}, {})
-    monkeypatch.setattr("sordino.corpora.formats.json_lines.LARGEST", 10_000)
+    monkeypatch.setattr("sordino.corpora.formats.json_lines._LARGEST", 10_000)
     (folder / "x_supervisions_all.jsonl.gz").write_bytes(gzip.compress(b" " * 1_000_000))
     with pytest.raises(CorpusError, match="over 10,000 bytes"):
         corpora.load("lhotse", folder)

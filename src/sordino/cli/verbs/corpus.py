@@ -25,7 +25,7 @@ from sordino.corpora.checks.check import Count
 from sordino.corpora.checks.confounding import confounding
 from sordino.corpora.checks.published import FENG2021_EMOTIONS, PublishedCounts
 from sordino.corpora.checks.recordings import MAX_LISTED, Bad, Recordings, check_recordings
-from sordino.corpora.formats.registry import FORMATS, WRITERS
+from sordino.corpora.formats.registry import FORMAT_WRITERS, FORMATS
 from sordino.corpora.table import Corpus
 from sordino.errors import CorpusError
 
@@ -42,10 +42,10 @@ NameArgument = Annotated[
 PathArgument = Annotated[
     Path, typer.Argument(metavar="PATH", help="Its folder, or the CSV table of a manifest.")
 ]
-ColumnsOption = Annotated[
+MapOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--columns",
+        "--map",
         metavar="NAME=COLUMN",
         help="The column of a format that has speaker, gender, emotion or another label; empty: "
         "left out. Repeatable.",
@@ -96,7 +96,7 @@ def check(
     name: NameArgument,
     path: PathArgument,
     partial: PartialOption = False,
-    columns: ColumnsOption = None,
+    columns: MapOption = None,
     sounds: SoundsOption = None,
     out: OutFolderOption = None,
     json: JsonOption = None,
@@ -134,7 +134,7 @@ def convert(
     path: PathArgument,
     to: FormatOption,
     out: ConvertOutOption,
-    columns: ColumnsOption = None,
+    columns: MapOption = None,
     sounds: SoundsOption = None,
 ) -> None:
     """Write a corpus as a manifest, a database of audformat or an audiofolder of Hugging Face.
@@ -150,7 +150,7 @@ def convert(
     if to == manifest.NAME:
         manifest.write(corpus, out)
     else:
-        WRITERS[to](corpus, out)
+        FORMAT_WRITERS[to](corpus, out)
     typer.echo(f"{len(corpus)} utterances, {len(set(corpus.speaker))} speakers: {out}")
 
 
@@ -161,7 +161,7 @@ def _options(name: str, columns: Sequence[str] | None, sounds: Path | None) -> d
         pairs = [column.partition("=") for column in columns]
         if not all(equals for _, equals, _ in pairs):
             raise CorpusError(
-                f"--columns {' '.join(columns)}: expected NAME=COLUMN, as in --columns "
+                f"--map {' '.join(columns)}: expected NAME=COLUMN, as in --map "
                 "speaker=client_id: correct it"
             )
         options["columns"] = {label: column for label, _, column in pairs}
@@ -169,7 +169,7 @@ def _options(name: str, columns: Sequence[str] | None, sounds: Path | None) -> d
         options["sounds"] = sounds
     if options and name not in FORMATS:
         raise CorpusError(
-            f"{name}: has labels and recordings of its own, expected a format for --columns and "
+            f"{name}: has labels and recordings of its own, expected a format for --map and "
             f"--sounds ({', '.join(FORMATS)}): leave them out"
         )
     return options

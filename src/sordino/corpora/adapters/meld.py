@@ -106,7 +106,7 @@ def load_sound(root: Path) -> Corpus:
     lines = _all_lines(root, SOUND_LAYOUT)
     files = layout.recordings(root, "**/dia*_utt*", SOUND_LAYOUT, str)
     file_of = {
-        f"{SOUND_FOLDERS[file.parent.name]}/{file.stem}": inside.check(root, str(file), str(file))
+        f"{SOUND_FOLDERS[file.parent.name]}/{file.stem}": inside.within(root, str(file), str(file))
         for file in files
         if file.parent.name in SOUND_FOLDERS
     }

@@ -37,10 +37,10 @@ from sordino.corpora.table import NUMBERS, Corpus
 from sordino.errors import CorpusError
 from sordino.progress import listed
 
-HEADER: Final = "db.yaml"
+_HEADER: Final = "db.yaml"
 LARGEST_TABLE: Final = 1 << 30
 """Bytes of a table."""
-MOST_TABLES: Final = 1000
+_MOST_TABLES: Final = 1000
 
 _EXPECTED: Final = "a database of audformat (db.yaml)"
 _IDENTIFIER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
@@ -74,13 +74,13 @@ def _package() -> Any:
 def _database(folder: Path) -> Any:
     """The database with the header of a folder, without tables."""
     package = _package()
-    path = require_folder(folder, _EXPECTED) / HEADER
+    path = require_folder(folder, _EXPECTED) / _HEADER
     if not path.is_file():
-        raise CorpusError(f"{folder}: no {HEADER}, expected {_EXPECTED}: choose its folder")
-    header = plain_yaml.read(Path(inside.check(folder, str(path), str(path))), _EXPECTED)
+        raise CorpusError(f"{folder}: no {_HEADER}, expected {_EXPECTED}: choose its folder")
+    header = plain_yaml.read(Path(inside.within(folder, str(path), str(path))), _EXPECTED)
     for kind in ("tables", "misc_tables"):
         names = header.get(kind) or {}
-        if not isinstance(names, dict) or len(names) > MOST_TABLES:
+        if not isinstance(names, dict) or len(names) > _MOST_TABLES:
             raise CorpusError(f"{path}: {kind} is no list of tables, expected {_EXPECTED}")
         wrong = [
             name for name in names if not _IDENTIFIER.fullmatch(str(name)) or ".." in str(name)
@@ -148,7 +148,7 @@ def _column(folder: Path, database: Any, standard: str, reading: Reading) -> tup
     ]
     raise CorpusError(
         f"{folder}: {problem}, expected one of {listed(available) or 'none'}: name it "
-        f"(`--columns {standard}=TABLE/COLUMN`)"
+        f"(`--map {standard}=TABLE/COLUMN`)"
     )
 
 
@@ -184,7 +184,7 @@ def _values(
     if values is None and standard == "gender":
         raise CorpusError(
             f"{folder}: no gender in a table or in the scheme of the speaker, expected one: add "
-            "it, or leave it out (`--columns gender=`)"
+            "it, or leave it out (`--map gender=`)"
         )
     return values
 
@@ -245,7 +245,7 @@ def _frame(folder: Path, database: Any, copy: Path, place: tuple[str, str]) -> p
     for suffix in _SUFFIXES:
         source = folder / f"db.{table_id}{suffix}"
         if source.is_file():
-            inside.check(folder, str(source), str(source))
+            inside.within(folder, str(source), str(source))
             content = storage.read_regular(source, LARGEST_TABLE + 1)
             if len(content) > LARGEST_TABLE:
                 raise CorpusError(

@@ -29,9 +29,9 @@ from sordino.corpora.formats.foreign_rows import (
 from sordino.corpora.table import NUMBERS, Corpus
 from sordino.errors import CorpusError
 
-FILE: Final = "file_name"
+_FILE: Final = "file_name"
 TABLES: Final = ("metadata.csv", "metadata.jsonl")
-MOST_TABLES: Final = 1000
+_MOST_TABLES: Final = 1000
 
 _EXPECTED: Final = "metadata.csv or metadata.jsonl with a column file_name"
 _WRITTEN: Final = ("gender", "emotion", "intensity", "transcript", "corpus", "session")
@@ -61,7 +61,7 @@ def _tables(folder: Path) -> list[Path]:
             for path in folder.glob(depth + name)
             if not path.is_symlink()
         )
-    if not tables or len(tables) > MOST_TABLES:
+    if not tables or len(tables) > _MOST_TABLES:
         raise CorpusError(
             f"{folder}: {len(tables)} tables, expected {_EXPECTED}, which names speaker, gender "
             "and emotion (the name of a folder is no label of a speaker): add it"
@@ -77,15 +77,15 @@ def _rows(folder: Path, table: Path) -> Iterator[ForeignRow]:
     name = table.relative_to(folder).as_posix()
     rows: Iterator[tuple[str, dict[str, Any]]]
     if table.suffix == ".csv":
-        cells = sheet.read(table, (FILE,))
+        cells = sheet.read(table, (_FILE,))
         rows = ((f"row {number}", dict(row)) for number, row in cells)
     else:
         rows = json_lines.objects(table, _EXPECTED)
     for place, row in rows:
         where = f"{name}, {place}"
-        file = text_of(where, FILE, row.get(FILE))
+        file = text_of(where, _FILE, row.get(_FILE))
         if not file:
-            raise CorpusError(f"{table}, {place}: no {FILE}, expected one: fill it in")
+            raise CorpusError(f"{table}, {place}: no {_FILE}, expected one: fill it in")
         yield ForeignRow(where, file if "://" in file else os.path.join(prefix, file), row)  # noqa: PTH118
 
 
@@ -103,7 +103,7 @@ def write(corpus: Corpus, folder: Path) -> Path:
     for file, row in zip(sounds, corpus.table.to_dict("records"), strict=True):
         speaker = row["speaker"].removeprefix(f"{row['corpus']}/")
         session = row["session"].removeprefix(f"{row['corpus']}/")
-        line: dict[str, Any] = {FILE: file, "speaker": speaker}
+        line: dict[str, Any] = {_FILE: file, "speaker": speaker}
         line |= {name: row[name] for name in _WRITTEN} | {"session": session}
         line |= {name: row[name] for name in NUMBERS if name in row and not math.isnan(row[name])}
         lines.append(json.dumps(line, ensure_ascii=False))

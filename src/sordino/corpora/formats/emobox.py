@@ -23,15 +23,15 @@ from sordino.corpora.table import Corpus
 from sordino.errors import CorpusError
 from sordino.progress import listed
 
-Rule = Callable[[str], Mapping[str, str | float]]
+NameRule = Callable[[str], Mapping[str, str | float]]
 """From the path of a recording without suffix to its labels; raises `CorpusError`."""
 
 
-def _of_name(parse: Callable[[str], Mapping[str, str | float]]) -> Rule:
+def _of_name(parse: Callable[[str], Mapping[str, str | float]]) -> NameRule:
     return lambda path: parse(PurePosixPath(path).name)
 
 
-RULES: Final[Mapping[str, Rule]] = {
+RULES: Final[Mapping[str, NameRule]] = {
     "ravdess": _of_name(ravdess.parse),
     "emodb": _of_name(emodb.parse),
     "cremad": _of_name(cremad.parse),

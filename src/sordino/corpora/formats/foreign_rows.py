@@ -24,7 +24,7 @@ from sordino.errors import CorpusError
 from sordino.progress import listed, printable
 from sordino.storage import LONGEST_NAME
 
-MOST_ROWS: Final = 1 << 20
+MOST_FOREIGN_ROWS: Final = 1 << 20
 """Rows of one corpus in a format of another tool."""
 
 LONGEST_CELL: Final = 1 << 16
@@ -90,11 +90,11 @@ class Reading:
         and a path out of the folder, and as `utterances` does.
         """
         home = self.sounds or folder
-        labelled: dict[str, utterances.Utterance] = {}
+        labelled: dict[str, utterances.UtteranceRow] = {}
         for number, row in enumerate(rows):
-            if number >= MOST_ROWS:
+            if number >= MOST_FOREIGN_ROWS:
                 raise CorpusError(
-                    f"{where}: over {MOST_ROWS:,} rows, expected fewer: split the corpus"
+                    f"{where}: over {MOST_FOREIGN_ROWS:,} rows, expected fewer: split the corpus"
                 )
             place = f"{where}, {row.place}"
             cells = self._cells(place, row.cells)
@@ -128,8 +128,8 @@ class Reading:
         candidates = [chosen] if chosen else ALIASES[standard]
         column = next((candidate for candidate in candidates if candidate in names), "")
         if not column and (chosen or standard in REQUIRED):
-            remedy = f"name it (`--columns {standard}=COLUMN`)" + (
-                ", or `--columns gender=` where it is unknown" if standard == "gender" else ""
+            remedy = f"name it (`--map {standard}=COLUMN`)" + (
+                ", or `--map gender=` where it is unknown" if standard == "gender" else ""
             )
             shown = listed([printable(name) for name in names]) or "none"
             raise CorpusError(

@@ -12,10 +12,10 @@ from typing import Any, Final, NoReturn
 from sordino import storage, textfile
 from sordino.errors import CorpusError
 
-LARGEST: Final = 1 << 28
+_LARGEST: Final = 1 << 28
 """Bytes of a file, unpacked."""
 
-LONGEST_LINE: Final = 1 << 20
+_LONGEST_LINE: Final = 1 << 20
 """Characters of a line."""
 
 PACKED: Final = ".gz"
@@ -29,9 +29,9 @@ def objects(path: Path, expected: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """
     for number, line in enumerate(_text(path, expected).split("\n"), 1):
         if line.strip():
-            if len(line) > LONGEST_LINE:
+            if len(line) > _LONGEST_LINE:
                 raise CorpusError(
-                    f"{path}, line {number}: over {LONGEST_LINE:,} characters, expected "
+                    f"{path}, line {number}: over {_LONGEST_LINE:,} characters, expected "
                     f"{expected}: correct it"
                 )
             yield f"line {number}", _object(f"{path}, line {number}", line, expected)
@@ -44,16 +44,16 @@ def read_object(path: Path, expected: str) -> dict[str, Any]:
 
 def _text(path: Path, expected: str) -> str:
     if path.suffix != PACKED:
-        return textfile.read(path, expected, CorpusError, LARGEST)
+        return textfile.read(path, expected, CorpusError, _LARGEST)
     textfile.regular(path, expected, CorpusError)
     try:
         with storage.as_storage_error(path), gzip.open(path) as stream:
-            content = stream.read(LARGEST + 1)
+            content = stream.read(_LARGEST + 1)
         text = content.decode("utf-8-sig")
     except (gzip.BadGzipFile, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise CorpusError(f"{path}: no gzip of text, expected {expected}: copy it anew") from error
-    if len(content) > LARGEST:
-        raise CorpusError(f"{path}: over {LARGEST:,} bytes, expected {expected}: split it")
+    if len(content) > _LARGEST:
+        raise CorpusError(f"{path}: over {_LARGEST:,} bytes, expected {expected}: split it")
     return text
 
 

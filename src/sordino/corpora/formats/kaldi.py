@@ -4,7 +4,7 @@
     utt2spk       utterance speaker              utt2emotion    utterance emotion
     spk2gender    speaker m|f                    text           utterance words (optional)
 
-A value of `columns` is the file of a label: `--columns emotion=utt2emo`. A file whose name starts
+A value of `columns` is the file of a label: `--map emotion=utt2emo`. A file whose name starts
 with `spk2` has a line for each speaker, any other for each utterance. A command in `wav.scp`
 (`sox ... |`) is refused and never run.
 """
@@ -17,7 +17,7 @@ from typing import Final
 
 from sordino import textfile
 from sordino.corpora.formats.foreign_rows import (
-    MOST_ROWS,
+    MOST_FOREIGN_ROWS,
     ForeignRow,
     Reading,
     corpus_name,
@@ -27,7 +27,7 @@ from sordino.corpora.labels import quote
 from sordino.corpora.table import Corpus
 from sordino.errors import CorpusError
 
-FILES: Final[Mapping[str, str]] = {
+LABEL_FILES: Final[Mapping[str, str]] = {
     "speaker": "utt2spk",
     "gender": "spk2gender",
     "emotion": "utt2emotion",
@@ -36,7 +36,7 @@ FILES: Final[Mapping[str, str]] = {
 }
 """Standard column to its file; the last two are optional."""
 
-LARGEST: Final = 1 << 28
+_LARGEST: Final = 1 << 28
 """Bytes of a file."""
 
 
@@ -47,7 +47,7 @@ def load(folder: Path, reading: Reading) -> Corpus:
     in place of a path, and as `Reading` does.
     """
     require_folder(folder, "wav.scp and utt2spk of Kaldi")
-    labels = {name: _labels(folder, name, reading) for name in FILES}
+    labels = {name: _labels(folder, name, reading) for name in LABEL_FILES}
     present = {name: table for name, table in labels.items() if table is not None}
     plain = Reading(
         {"gender": ""} if "gender" not in present else {}, reading.sounds, reading.keep_absent
@@ -62,7 +62,7 @@ def load(folder: Path, reading: Reading) -> Corpus:
 
 def _labels(folder: Path, column: str, reading: Reading) -> dict[str, str] | None:
     """The lines of the file of a label by key, None where there is none."""
-    file = reading.columns.get(column, FILES[column])
+    file = reading.columns.get(column, LABEL_FILES[column])
     if file == "" and column == "gender":
         return None
     if not file or Path(file).name != file:
@@ -73,10 +73,10 @@ def _labels(folder: Path, column: str, reading: Reading) -> dict[str, str] | Non
     if not path.is_file() and column in ("transcript", "age") and column not in reading.columns:
         return None
     if not path.is_file():
-        unknown = ", or `--columns gender=` where it is unknown" if column == "gender" else ""
+        unknown = ", or `--map gender=` where it is unknown" if column == "gender" else ""
         raise CorpusError(
             f"{path}: no such file, expected {column} of each line: add it, or name another "
-            f"(`--columns {column}=FILE`){unknown}"
+            f"(`--map {column}=FILE`){unknown}"
         )
     return dict(_lines(path))
 
@@ -87,7 +87,7 @@ def _cells(
     """The labels of an utterance."""
     cells: dict[str, str] = {}
     for column, table in labels.items():  # the speaker is the first
-        file = reading.columns.get(column, FILES[column])
+        file = reading.columns.get(column, LABEL_FILES[column])
         by = cells["speaker"] if file.startswith("spk2") else key
         if by not in table and column in ("speaker", "gender", "emotion"):
             raise CorpusError(f"{folder / file}: no line for {quote(by)}, expected one: add it")
@@ -123,9 +123,11 @@ def _lines(path: Path) -> Iterator[tuple[str, str]]:
     """Key and value of each line. Raises `CorpusError` for two lines of one key."""
     expected = "lines of a name, a space and a value"
     seen: set[str] = set()
-    for number, line in enumerate(textfile.read(path, expected, CorpusError, LARGEST).split("\n")):
-        if number > MOST_ROWS:
-            raise CorpusError(f"{path}: over {MOST_ROWS:,} lines, expected fewer: split the corpus")
+    for number, line in enumerate(textfile.read(path, expected, CorpusError, _LARGEST).split("\n")):
+        if number > MOST_FOREIGN_ROWS:
+            raise CorpusError(
+                f"{path}: over {MOST_FOREIGN_ROWS:,} lines, expected fewer: split the corpus"
+            )
         key, _, value = line.strip().replace("\t", " ").partition(" ")
         if key in seen:
             raise CorpusError(

@@ -17,8 +17,8 @@ from sordino.corpora.formats.foreign_rows import ALIASES, ForeignRow, Reading, c
 from sordino.corpora.table import Corpus
 from sordino.errors import CorpusError
 
-FOLDER: Final = "unpacked-sounds"
-MOST_TABLES: Final = 10_000
+UNPACKED: Final = "unpacked-sounds"
+_MOST_TABLES: Final = 10_000
 
 _SUFFIXES: Final = (
     (b"RIFF", ".wav"),
@@ -38,7 +38,7 @@ def load(path: Path, reading: Reading) -> Corpus:
     """
     tables = _tables(path)
     home = path if path.is_dir() else path.parent
-    target = reading.sounds or home / FOLDER
+    target = reading.sounds or home / UNPACKED
     rows = (row for table in tables for row in _rows(table, target, reading))
     plain = Reading(reading.columns, None, reading.keep_absent)
     return plain.corpus(str(path), target, rows, corpus_name(home))
@@ -46,13 +46,13 @@ def load(path: Path, reading: Reading) -> Corpus:
 
 def _tables(path: Path) -> list[Path]:
     if not path.is_dir():
-        return [textfile.regular(path, sound_tables.EXPECTED, CorpusError)]
+        return [textfile.regular(path, sound_tables.SOUND_TABLE, CorpusError)]
     with storage.as_storage_error(path):
         tables = sorted(path.glob("*.parquet")) or sorted(path.glob("data/*.parquet"))
-    if not 0 < len(tables) <= MOST_TABLES:
+    if not 0 < len(tables) <= _MOST_TABLES:
         raise CorpusError(
             f"{path}: {len(tables)} Parquet tables in it and in its folder data, expected 1 to "
-            f"{MOST_TABLES:,}: choose the folder of a data set"
+            f"{_MOST_TABLES:,}: choose the folder of a data set"
         )
     return tables
 
@@ -68,7 +68,7 @@ def _rows(path: Path, target: Path, reading: Reading) -> Iterator[ForeignRow]:
             raise
         except Exception as error:  # parsers of damaged files raise any exception
             raise CorpusError(
-                f"{path}: no readable table, expected {sound_tables.EXPECTED}: copy it anew"
+                f"{path}: no readable table, expected {sound_tables.SOUND_TABLE}: copy it anew"
             ) from error
         if problem:
             raise CorpusError(f"{path}: {problem}")
@@ -99,10 +99,11 @@ def _labels(where: str, names: list[str], reading: Reading) -> list[str]:
 def _unpacked(where: str, target: Path, stem: str, row: dict[str, Any]) -> str:
     """The name of the file with the sound of a row in the folder `target`."""
     content = (row[sound_tables.AUDIO] or {}).get("bytes")
-    if not content or len(content) > sound_tables.LARGEST_SOUND:
+    if not content or len(content) > sound_tables.LARGEST_TABLE_SOUND:
         raise CorpusError(
             f"{where}: {len(content or b''):,} bytes of sound, expected 1 to "
-            f"{sound_tables.LARGEST_SOUND:,}: store the sound in the table, or leave the row out"
+            f"{sound_tables.LARGEST_TABLE_SOUND:,}: store the sound in the table, or "
+            "leave the row out"
         )
     suffix = next((end for start, end in _SUFFIXES if content.startswith(start)), ".sound")
     path = storage.folder(target) / f"{stem}{suffix}"

@@ -11,13 +11,13 @@ from typing import Any, Final
 from sordino import textfile
 from sordino.errors import CorpusError
 
-LARGEST: Final = 1 << 24
+_LARGEST: Final = 1 << 24
 """Bytes of a file."""
 
-DEEPEST: Final = 30
+_DEEPEST: Final = 30
 """Mappings and lists inside one another. The parser takes a time that grows with its square."""
 
-MOST_ALIASES: Final = 1000
+_MOST_ALIASES: Final = 1000
 """References to an earlier part, each of which stands for the whole part."""
 
 
@@ -30,7 +30,7 @@ def read(path: Path, expected: str) -> dict[str, Any]:
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    text = textfile.read(path, expected, CorpusError, LARGEST)
+    text = textfile.read(path, expected, CorpusError, _LARGEST)
     try:
         problem = _problem(yaml.parse(text, loader))
         content = None if problem else yaml.load(text, loader)
@@ -52,12 +52,12 @@ def _problem(events: Iterable[Any]) -> str:
     for event in events:
         if isinstance(event, yaml.CollectionStartEvent):
             open_anchors.append(event.anchor is not None)
-            if len(open_anchors) > DEEPEST:
-                return f"over {DEEPEST} lists inside one another"
+            if len(open_anchors) > _DEEPEST:
+                return f"over {_DEEPEST} lists inside one another"
         elif isinstance(event, yaml.CollectionEndEvent):
             open_anchors.pop()
         elif isinstance(event, yaml.AliasEvent):
             aliases += 1
-            if any(open_anchors) or aliases > MOST_ALIASES:
-                return f"over {MOST_ALIASES:,} references, or one inside another"
+            if any(open_anchors) or aliases > _MOST_ALIASES:
+                return f"over {_MOST_ALIASES:,} references, or one inside another"
     return ""

@@ -56,7 +56,7 @@ FORMATS: Final[Mapping[str, Adapter]] = {
 }
 """Name of a format to its adapter, a function from the path and the options of `Reading`."""
 
-WRITERS: Final[Mapping[str, Callable[[Corpus, Path], Path]]] = {
+FORMAT_WRITERS: Final[Mapping[str, Callable[[Corpus, Path], Path]]] = {
     "audformat": audformat.write,
     "audiofolder": audiofolder.write,
 }

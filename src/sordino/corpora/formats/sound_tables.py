@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Final
 AUDIO: Final = "audio"
 """The column of sounds."""
 
-EXPECTED: Final = "a Parquet table with a column `audio` of bytes and path"
+SOUND_TABLE: Final = "a Parquet table with a column `audio` of bytes and path"
 
 MOST_TABLE_ROWS: Final = 1 << 20
 """Rows of one table of sounds."""
@@ -23,7 +23,7 @@ MOST_TABLE_ROWS: Final = 1 << 20
 LARGEST_ROW_GROUP: Final = 1 << 30
 """Bytes of the sounds and labels of one row group, decompressed."""
 
-LARGEST_SOUND: Final = 64 << 20
+LARGEST_TABLE_SOUND: Final = 64 << 20
 """Bytes of the largest recording in a table: 35 minutes of 16-bit sound at 16 kHz."""
 
 LARGEST_FOOTER: Final = 32 << 20
@@ -50,11 +50,11 @@ def problem_of(table: Any, labels: Sequence[str]) -> str:
 
     schema, head = table.schema_arrow, table.metadata
     if schema.names.count(AUDIO) != 1 or not types.is_struct(schema.field(AUDIO).type):
-        return f"no column of sounds, expected {EXPECTED}: name it so"
+        return f"no column of sounds, expected {SOUND_TABLE}: name it so"
     parts = {part.name: part.type for part in schema.field(AUDIO).type}
     binary = (types.is_binary, types.is_large_binary)
     if "bytes" not in parts or not any(test(parts["bytes"]) for test in binary):
-        return f"a column `audio` without bytes, expected {EXPECTED}: store the sounds in it"
+        return f"a column `audio` without bytes, expected {SOUND_TABLE}: store the sounds in it"
     absent = [name for name in labels if schema.names.count(name) != 1]
     if absent:
         return f"no column {absent[0]!r}, expected the labels that were asked for: add it"

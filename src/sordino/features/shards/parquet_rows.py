@@ -66,7 +66,7 @@ def _table_rows(
 ) -> Iterator[SoundRow | None]:
     """The rows of one table, the first at the position `start`."""
     try:
-        textfile.regular(path, sound_tables.EXPECTED, FeatureError)
+        textfile.regular(path, sound_tables.SOUND_TABLE, FeatureError)
         stream = path.open("rb")
     except (OSError, FeatureError) as error:
         yield SoundRow(str(path), None, f"cannot be read ({error}): check the path")
@@ -76,7 +76,7 @@ def _table_rows(
             table = sound_tables.open_table(stream)
             problem = sound_tables.problem_of(table, labels)
         except Exception:  # parsers of damaged files raise any exception
-            problem = f"no readable table, expected {sound_tables.EXPECTED}: copy it anew"
+            problem = f"no readable table, expected {sound_tables.SOUND_TABLE}: copy it anew"
         if problem:
             yield SoundRow(str(path), None, problem)
             return

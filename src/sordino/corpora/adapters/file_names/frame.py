@@ -85,13 +85,13 @@ class FileNames:
         rows = pd.DataFrame(
             [
                 {
-                    "file": inside.check(root, str(file), str(file)),
+                    "file": inside.within(root, str(file), str(file)),
                     **self.parse(_path(file.relative_to(root))),
                 }
                 for file in files
             ]
         )
-        return table.make(self.name, speaker_sheet.apply(root, rows))
+        return table.make(self.name, speaker_sheet.with_speakers(root, rows))
 
     def _utterance(self, file: Path) -> str:
         """The part of a path that has the labels; two files with the same part are copies."""

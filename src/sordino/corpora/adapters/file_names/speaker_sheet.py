@@ -36,7 +36,7 @@ def read(path: Path) -> dict[str, dict[str, str | float]]:
     return speakers
 
 
-def apply(folder: Path, rows: pd.DataFrame) -> pd.DataFrame:
+def with_speakers(folder: Path, rows: pd.DataFrame) -> pd.DataFrame:
     """The rows with the genders and ages of the table in a folder; the same rows without a table.
 
     Raises `CorpusError` as `read` does, and for a speaker without a row.
