@@ -122,7 +122,7 @@ def corpus_of(
     absent = {
         place: str(row["file"])
         for place, row in (() if keep_absent else rows.items())
-        if not os.path.isfile(row["file"])  # noqa: PTH113 (Path.is_file raises for some texts)
+        if not os.path.isfile(str(row["file"]))  # noqa: PTH113 (Path.is_file raises for some texts)
     }
     if absent:
         raise CorpusError(_absent(where, folder, absent, len(rows)))

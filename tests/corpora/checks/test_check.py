@@ -13,7 +13,8 @@ from sordino import corpora
 from sordino.cli.verbs.corpus import app
 from sordino.corpora.adapters.ravdess import EMOTION_CODES
 from sordino.corpora.checks.check import Count, by_speaker, counts, differences, identical, is_wrong
-from sordino.corpora.checks.published import FENG2021_EMOTIONS, PUBLISHED, PublishedCounts
+from sordino.corpora.checks.facts import PublishedCounts
+from sordino.corpora.checks.published import FENG2021_EMOTIONS, PUBLISHED
 from tests.corpora.synthetic_trees import recording, table
 
 # Feng 2021, Table I: neutral, happy, sad, angry, all; with IEMOCAP's happy and angry put right

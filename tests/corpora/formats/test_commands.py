@@ -14,7 +14,7 @@ from sordino.corpora.adapters import manifest
 from sordino.corpora.formats.registry import FORMATS
 from sordino.errors import CorpusError
 from tests.corpora.formats.people import ROWS, labels, sounds
-from tests.corpora.synthetic_trees import table
+from tests.corpora.synthetic_trees import recording, table
 
 
 @pytest.fixture
@@ -57,6 +57,14 @@ def test_a_manifest_names_the_recordings(folder: Path, tmp_path: Path) -> None:
         corpus = corpora.load("manifest", out)
         assert labels(corpus) == ROWS
         assert Path(corpus.table["file"][0]) == folder / "a1.wav"
+
+
+def test_a_file_name_like_a_formula_is_read_again(tmp_path: Path) -> None:
+    name = recording(tmp_path / "=1+1.wav").name
+    row = (f"./{name}", "anna", "f", "sad")
+    corpus = corpora.load("manifest", table(tmp_path / "m.csv", [manifest.REQUIRED, row]))
+    copy = corpora.load("manifest", manifest.write(corpus, tmp_path / "copy.csv"))
+    assert copy.table.equals(corpus.table)
 
 
 def test_columns_of_a_corpus_with_own_labels_are_refused(tmp_path: Path) -> None:

@@ -23,7 +23,8 @@ from sordino.cli.terminal import Console
 from sordino.corpora.adapters import manifest
 from sordino.corpora.checks.check import Count
 from sordino.corpora.checks.confounding import confounding
-from sordino.corpora.checks.published import FENG2021_EMOTIONS, PublishedCounts
+from sordino.corpora.checks.facts import PublishedCounts
+from sordino.corpora.checks.published import FENG2021_EMOTIONS
 from sordino.corpora.checks.recordings import MAX_LISTED, Bad, Recordings, check_recordings
 from sordino.corpora.formats.registry import FORMAT_WRITERS, FORMATS
 from sordino.corpora.table import Corpus

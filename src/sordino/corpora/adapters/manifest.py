@@ -77,12 +77,13 @@ def write(corpus: Corpus, path: Path) -> Path:
         )
     folder = f"{path.parent.absolute()}{os.sep}"
     rows = corpus.table.copy()
-    rows["file"] = [os.path.abspath(file).removeprefix(folder) for file in rows["file"]]  # noqa: PTH100
+    files = [os.path.abspath(file).removeprefix(folder) for file in rows["file"]]  # noqa: PTH100
     for column in ("speaker", "session"):
         pairs = zip(rows[column], rows["corpus"], strict=True)
         rows[column] = [label.removeprefix(f"{name}/") for label, name in pairs]
     texts = rows.select_dtypes(exclude="number").columns
     rows[texts] = rows[texts].map(storage.cell)
+    rows["file"] = [file if storage.cell(file) == file else f"./{file}" for file in files]
     storage.write(path, rows.to_csv(index=False))
     return path
 

@@ -115,7 +115,8 @@ def load_sound(root: Path) -> Corpus:
         file_of.get(f"{SPLITS[split]}/{key}")
         for split, key in zip(lines["split"], keys, strict=True)
     ]
-    lines = lines.assign(file=recordings)[[file is not None for file in recordings]]
+    lines = lines.assign(file=pd.Series(recordings, index=lines.index, dtype=object))
+    lines = lines[lines["file"].notna()]
     if not len(lines):
         raise CorpusError(
             f"{root}: a line for none of {len(files)} recording(s), expected {SOUND_LAYOUT}: get "

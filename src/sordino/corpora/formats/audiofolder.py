@@ -86,7 +86,8 @@ def _rows(folder: Path, table: Path) -> Iterator[ForeignRow]:
         file = text_of(where, _FILE, row.get(_FILE))
         if not file:
             raise CorpusError(f"{table}, {place}: no {_FILE}, expected one: fill it in")
-        yield ForeignRow(where, file if "://" in file else os.path.join(prefix, file), row)  # noqa: PTH118
+        below = file if "://" in file else os.path.join(prefix, file)  # noqa: PTH118
+        yield ForeignRow(where, below, row)
 
 
 def write(corpus: Corpus, folder: Path) -> Path:
