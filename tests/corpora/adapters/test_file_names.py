@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sordino import corpora
-from sordino.corpora.adapters.file_names import FILE_NAMES
+from sordino.corpora.adapters.file_names.registry import FILE_NAMES
 from sordino.corpora.checks.check import counts, differences
 from sordino.corpora.checks.licences import LICENCES
 from sordino.corpora.checks.published import PUBLISHED

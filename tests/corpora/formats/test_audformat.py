@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,24 @@ def test_genders_follow_from_the_scheme_of_speakers(storage_format: str, tmp_pat
     assert corpus.name == "voices"
     assert labels(corpus) == ROWS
     assert corpus.table["age"].tolist() == [31, 31, 40, 40]
+
+
+def test_speakers_may_be_numbers(tmp_path: Path) -> None:
+    db = database(tmp_path)
+    people = {3: {"gender": "female", "age": 31}, 8: {"gender": "male", "age": 40}}
+    db.schemes["number"] = package.Scheme("int", labels=people)
+    db["files"]["speaker"] = package.Column(scheme_id="number")
+    db["files"]["speaker"].set([3, 3, 8, 8])
+    db.save(str(tmp_path), storage_format="csv")
+    rows = corpora.load("audformat", tmp_path).table
+    assert rows["speaker"].tolist() == ["voices/3", "voices/3", "voices/8", "voices/8"]
+    assert rows["gender"].tolist() == ["female", "female", "male", "male"]
+
+
+def test_an_absent_package_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "audformat", None)
+    with pytest.raises(CorpusError, match=r"install sordino with the extra `audformat`"):
+        corpora.load("audformat", tmp_path)
 
 
 def test_a_label_in_two_tables_is_asked_for(tmp_path: Path) -> None:

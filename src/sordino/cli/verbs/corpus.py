@@ -144,7 +144,7 @@ def convert(
     verb reads the result: --corpus manifest=FILE.csv.
 
     Example:
-      sordino corpus convert kaldi data/train --to manifest --out train.csv
+      sordino corpus convert ravdess data/ravdess --to audiofolder --out voices
     """
     corpus = corpora.load(name, path, **_options(name, columns, sounds))
     warn(corpus.notes)

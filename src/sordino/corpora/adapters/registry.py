@@ -18,7 +18,7 @@ from sordino.corpora.adapters import (
     muse,
     ravdess,
 )
-from sordino.corpora.adapters.file_names import FILE_NAMES
+from sordino.corpora.adapters.file_names.registry import FILE_NAMES
 from sordino.corpora.formats.registry import FORMATS
 from sordino.corpora.table import Corpus
 from sordino.errors import CorpusError

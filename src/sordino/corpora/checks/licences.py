@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from sordino.corpora.adapters.file_names import FILE_NAMES
+from sordino.corpora.adapters.file_names.registry import FILE_NAMES
 from sordino.corpora.checks.facts import Licence
 
 LICENCES: Final[dict[str, Licence]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from sordino.corpora.adapters.file_names import FILE_NAMES
+from sordino.corpora.adapters.file_names.registry import FILE_NAMES
 from sordino.corpora.checks.facts import PublishedCounts
 
 FENG2021_EMOTIONS: Final = ("neutral", "happy", "sad", "angry")

@@ -15,7 +15,8 @@ from typing import Any, Final
 
 from sordino.corpora import sheet
 from sordino.corpora.adapters import cremad, emodb, iemocap, ravdess
-from sordino.corpora.adapters.file_names import FILE_NAMES, speaker_sheet
+from sordino.corpora.adapters.file_names import speaker_sheet
+from sordino.corpora.adapters.file_names.registry import FILE_NAMES
 from sordino.corpora.formats import json_lines
 from sordino.corpora.formats.foreign_rows import ForeignRow, Reading, require_folder, text_of
 from sordino.corpora.labels import quote
