@@ -39,8 +39,8 @@ def test_json_lines_have_ages_and_words(tmp_path: Path) -> None:
 
 
 def test_columns_have_other_names_on_demand(tmp_path: Path) -> None:
-    table(sounds(tmp_path) / "metadata.csv", [("file_name", "client", "sex", "mood"), *ROWS])
-    columns = {"speaker": "client", "emotion": "mood"}
+    table(sounds(tmp_path) / "metadata.csv", [("file_name", "Client", "Sex", "mood"), *ROWS])
+    columns = {"speaker": "Client", "emotion": "mood"}
     assert labels(corpora.load("audiofolder", tmp_path, columns=columns)) == ROWS
 
 

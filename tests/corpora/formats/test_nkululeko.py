@@ -51,7 +51,7 @@ def test_an_experiment_maps_names_and_columns(tmp_path: Path) -> None:
         "mine.absolute_path = False",
         "mine.audio_path = wav/",
         "mine.mapping = {'happy': 'joyful', 'sad, bored': 'low'}",
-        "mine.colnames = {'speaker': 'participant id', 'sex': 'gender'}",
+        "mine.colnames = {'speaker': 'Participant ID', 'sex': 'gender'}",
         "labels = ['joyful', 'low']",
     )
     corpus = corpora.load("nkululeko", path)

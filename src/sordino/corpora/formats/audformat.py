@@ -146,9 +146,12 @@ def _column(folder: Path, database: Any, standard: str, reading: Reading) -> tup
     available = [
         f"{key}/{column}" for key, item in database.tables.items() for column in item.columns
     ]
+    unused = (
+        "" if standard in ("speaker", "emotion") else f", or leave it out (`--map {standard}=`)"
+    )
     raise CorpusError(
         f"{folder}: {problem}, expected one of {listed(available) or 'none'}: name it "
-        f"(`--map {standard}=TABLE/COLUMN`)"
+        f"(`--map {standard}=TABLE/COLUMN`){unused}"
     )
 
 

@@ -7,6 +7,7 @@ No label is guessed: a missing column is an error that names the columns there a
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from sordino.corpora import inside, utterances
-from sordino.corpora.labels import quote
+from sordino.corpora.labels import fold, quote
 from sordino.corpora.sheet import Row
 from sordino.corpora.table import Corpus
 from sordino.errors import CorpusError
@@ -117,7 +118,7 @@ class Reading:
 
         Raises `CorpusError` for a required column that is missing.
         """
-        names = list(available)
+        names = tuple(available)
         chosen = self.columns.get(standard)
         if chosen == "":
             if standard in ("speaker", "emotion"):
@@ -125,8 +126,8 @@ class Reading:
                     f"{place}: no column for {standard}, expected one: every utterance needs it"
                 )
             return ""
-        candidates = [chosen] if chosen else ALIASES[standard]
-        column = next((candidate for candidate in candidates if candidate in names), "")
+        candidates = (chosen,) if chosen else tuple(ALIASES[standard])
+        column = _first(candidates, names)
         if not column and (chosen or standard in REQUIRED):
             remedy = f"name it (`--map {standard}=COLUMN`)" + (
                 ", or `--map gender=` where it is unknown" if standard == "gender" else ""
@@ -137,6 +138,18 @@ class Reading:
                 f"{remedy}"
             )
         return column
+
+
+@functools.lru_cache(maxsize=4096)
+def _first(candidates: tuple[str, ...], names: tuple[str, ...]) -> str:
+    """The first candidate among the names of a table, in the spelling of the table; empty for none.
+
+    A name in another case counts where none is equal.
+    """
+    folded = {fold(str(name)): name for name in reversed(names)}
+    equal = (candidate for candidate in candidates if candidate in names)
+    alike = (folded[fold(candidate)] for candidate in candidates if fold(candidate) in folded)
+    return next(equal, next(alike, ""))
 
 
 def text_of(place: str, column: str, value: Any) -> str:

@@ -166,7 +166,7 @@ def _literal(path: Path, data: Mapping[str, str], key: str, kind: type, absent: 
 def _table(path: Path, database: _Database, reading: Reading) -> Corpus:
     """The corpus of a CSV table."""
     columns = {**(database.columns or {}), **reading.columns}
-    used = replace(reading, columns={key: name.lower() for key, name in columns.items()})
+    used = replace(reading, columns=columns)
     rows = sheet.read(path, ("file",))
     selected = list(_rows(rows, path, database, used))
     if not selected:
