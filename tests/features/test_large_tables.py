@@ -13,7 +13,7 @@ from sordino.attack import Audit
 from sordino.errors import FeatureError
 from sordino.features.formats import blocks, csv_table
 from sordino.features.labelled import read_labelled
-from sordino.features.large import BlockTable, MemoryTable, VectorRows, open_table
+from sordino.features.large import BlockTable, MemoryTable, VectorRows, open_vectors
 from sordino.features.shards.folder import ShardContent, write_manifest, write_shard
 
 ROWS, DIMS = 600, 70
@@ -55,7 +55,7 @@ def save_shards(folder: Path, x: np.ndarray, names: tuple[list[str], ...] = (NAM
 
 def opened(folder: Path, kind: str) -> MemoryTable | BlockTable:
     labels = folder / "labels.csv" if kind == "a.npy" else None
-    return open_table(folder / kind, ("Speaker", "gender"), labels, largest=0)
+    return open_vectors(folder / kind, ("Speaker", "gender"), labels, largest=0)
 
 
 @pytest.fixture(autouse=True)
@@ -96,8 +96,8 @@ def test_a_sample_of_all_rows_is_the_table(files: Path, kind: str) -> None:
 
 
 def test_a_small_table_and_a_packed_one_are_read_whole(files: Path) -> None:
-    assert isinstance(open_table(files / "a.parquet"), MemoryTable)
-    assert isinstance(open_table(files / "packed.npz", largest=0), MemoryTable)
+    assert isinstance(open_vectors(files / "a.parquet"), MemoryTable)
+    assert isinstance(open_vectors(files / "packed.npz", largest=0), MemoryTable)
 
 
 def test_an_audit_by_blocks_is_that_in_memory(files: Path) -> None:
@@ -150,7 +150,7 @@ def test_a_changed_shard_is_refused(tmp_path: Path) -> None:
 def test_lists_of_another_length_in_a_later_block_are_refused(tmp_path: Path) -> None:
     lists = [row[: 70 - (number > 500)] for number, row in enumerate(X)]
     pd.DataFrame({"x": lists}).to_parquet(tmp_path / "a.parquet")
-    table = open_table(tmp_path / "a.parquet", largest=0)
+    table = open_vectors(tmp_path / "a.parquet", largest=0)
     with pytest.raises(FeatureError, match="lists of several lengths"):
         table.vectors(["x[0]"]).read_rows(np.arange(3))  # type: ignore[union-attr]
 
@@ -176,15 +176,15 @@ def test_an_array_that_is_cut_short_is_refused(files: Path, kind: str, tmp_path:
 def test_objects_in_an_array_are_never_unpickled(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.array([[None]]), allow_pickle=True)
     with pytest.raises(FeatureError, match="never unpickled"):
-        open_table(tmp_path / "a.npy")
+        open_vectors(tmp_path / "a.npy")
 
 
 def test_labels_belong_to_an_array_of_as_many_rows(files: Path, tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("speaker,gender\ns1,female\n")
     with pytest.raises(FeatureError, match="1 rows, expected the 600 of"):
-        open_table(files / "a.npy", labels=tmp_path / "labels.csv")
+        open_vectors(files / "a.npy", labels=tmp_path / "labels.csv")
     with pytest.raises(FeatureError, match="leave out --labels"):
-        open_table(files / "a.parquet", labels=tmp_path / "labels.csv")
+        open_vectors(files / "a.parquet", labels=tmp_path / "labels.csv")
 
 
 def test_an_array_with_labels_is_read_for_an_audit(files: Path) -> None:

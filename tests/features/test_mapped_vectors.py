@@ -18,7 +18,7 @@ from sordino.features.large import (
     map_scaled,
     map_vectors,
     mapped,
-    open_table,
+    open_vectors,
 )
 
 
@@ -66,7 +66,7 @@ def test_mapped_vectors_and_their_space_are_those_in_memory(tmp_path: Path) -> N
     x = vectors()
     names = [f"x{number}" for number in range(x.shape[1])]
     pd.DataFrame(x, columns=names).to_parquet(tmp_path / "x.parquet")
-    rows = open_table(tmp_path / "x.parquet", largest=0).vectors(names)
+    rows = open_vectors(tmp_path / "x.parquet", largest=0).vectors(names)
     assert isinstance(rows, VectorRows)
     array = map_vectors(rows, tmp_path / "x.npy")
     assert np.array_equal(array, x)

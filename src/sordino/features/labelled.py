@@ -22,7 +22,7 @@ from sordino.corpora.labels import fold, near, quote
 from sordino.corpora.table import NUMBERS
 from sordino.errors import FeatureError
 from sordino.features.dimensions import RESERVED, ColumnChoice, abbreviate, choose_columns
-from sordino.features.large import BlockTable, MemoryTable, VectorRows, open_table
+from sordino.features.large import BlockTable, MemoryTable, VectorRows, open_vectors
 from sordino.features.tables import distinct_ends
 from sordino.storage import Location
 
@@ -75,7 +75,7 @@ def read_labelled(
         raise FeatureError(
             f"--continuous {unlabelled[0]}: not among the labels ({', '.join(names)}): add it"
         )
-    table = open_table(path, {*names, *ignore, *RESERVED} - {"start", "end"}, array_labels)
+    table = open_vectors(path, {*names, *ignore, *RESERVED} - {"start", "end"}, array_labels)
     frame = table.sample
     for name in names:
         if name not in frame.columns:
@@ -133,7 +133,7 @@ def read_reference(
     """
     path = storage.location(path)
     apart = [str(name) for name in table.metadata.columns]
-    reference = open_table(path, {*apart, *ignore, *RESERVED} - {"start", "end"})
+    reference = open_vectors(path, {*apart, *ignore, *RESERVED} - {"start", "end"})
     if len(reference) != len(table):
         raise FeatureError(
             f"{path}: {len(reference)} rows, expected the {len(table)} of {table.path}, in their "

@@ -137,7 +137,7 @@ def fit(job: Job) -> TrainedNetwork:
             module.train()
             for rows in batches(len(train["x"]), settings.batch, generator):
                 optimizer.zero_grad()
-                loss = job.loss(module, select(train, rows)).mean()
+                loss = job.loss(module, batch_rows(train, rows)).mean()
                 torch.autograd.backward(loss)
                 optimizer.step()
             if job.validation is None:
@@ -155,7 +155,7 @@ def fit(job: Job) -> TrainedNetwork:
     return TrainedNetwork(module.eval(), best, tuple(history))
 
 
-def select(batch: Batch, rows: Tensor | slice) -> dict[str, Tensor]:
+def batch_rows(batch: Batch, rows: Tensor | slice) -> dict[str, Tensor]:
     """Some rows of a training."""
     return {name: values[rows] for name, values in batch.items()}
 
@@ -164,7 +164,7 @@ def _losses(loss: Loss, module: nn.Module, batch: Batch) -> Tensor:
     """The loss of each row, `(rows,)`, computed in blocks."""
     starts = range(0, len(batch["x"]), BLOCK_ROWS)
     return torch.cat(
-        [loss(module, select(batch, slice(start, start + BLOCK_ROWS))) for start in starts]
+        [loss(module, batch_rows(batch, slice(start, start + BLOCK_ROWS))) for start in starts]
     )
 
 

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state
 
-from sordino.nn.fit import Batch, Job, Loss, TrainedNetwork, batches, select
+from sordino.nn.fit import Batch, Job, Loss, TrainedNetwork, batch_rows, batches
 
 
 def fit_stacks(jobs: Sequence[Job], device: str = "cuda") -> list[TrainedNetwork]:
@@ -172,7 +172,7 @@ def _padded(rows: Sequence[Batch], device: str) -> tuple[dict[str, Tensor], Tens
     longest = max(len(batch["x"]) for batch in rows)
     counts = torch.stack([(torch.arange(longest) < len(batch["x"])).float() for batch in rows])
 
-    whole = [select(batch, slice(None)) for batch in rows]
+    whole = [batch_rows(batch, slice(None)) for batch in rows]
 
     def filled(values: Tensor) -> Tensor:
         return torch.cat([values, values[:1].expand(longest - len(values), *values.shape[1:])])

@@ -8,7 +8,7 @@ from sordino.features.large.table import (
     BlockTable,
     MemoryTable,
     VectorRows,
-    open_table,
+    open_vectors,
 )
 
 __all__ = [
@@ -20,5 +20,5 @@ __all__ = [
     "fit_blocks",
     "map_scaled",
     "map_vectors",
-    "open_table",
+    "open_vectors",
 ]

@@ -215,7 +215,7 @@ class VectorRows:
         return x[order]
 
 
-def open_table(
+def open_vectors(
     path: Location,
     text: Collection[str] = (),
     labels: Location | None = None,
