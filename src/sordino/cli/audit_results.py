@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
-    from sordino.attack.vector_audit import AuditResult
+    from sordino.attack.vectors.result import AuditResult
     from sordino.cli.audit_table import AuditInput
     from sordino.report.estimate_table import Estimates
     from sordino.storage import Location
@@ -101,13 +101,13 @@ def _table(results: Mapping[str, AuditResult], secrets: Sequence[str], look: Est
     from rich.table import Table
 
     from sordino.report.tables import limits, number
-    from sordino.report.vector_sections import best_attacker, metric_of
+    from sordino.report.vector_sections import best_attacker
 
     table = Table(title="Retrained attacker")
     for name in ("secret or task", "verdict", "p", "AUC, one utterance", "original", "chance"):
         table.add_column(name)
     for name, audit in results.items():
-        metric = metric_of(audit.secret)
+        metric = audit.secret.metric
         estimate, original = (
             best_attacker(look, name, metric, release) for release in ("released", "none")
         )

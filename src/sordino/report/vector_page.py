@@ -11,15 +11,16 @@ import pandas as pd
 
 from sordino import storage
 from sordino.attack.attackers.families import FULL
-from sordino.attack.vector_audit import REFERENCE, RELEASED, AuditResult
+from sordino.attack.vectors.estimates import SpeakerAttacks, measure_vectors
+from sordino.attack.vectors.result import AuditResult
+from sordino.columns import REFERENCE, RELEASED
 from sordino.define import Knowledge
 from sordino.report import glossary, release_page, vector_sections
 from sordino.report.estimate_table import Estimates
 from sordino.report.page import Card, Page, Section, Terms, settings
 from sordino.report.record import settled, versions
 from sordino.report.tables import limits, number
-from sordino.report.vector_estimates import SpeakerAttacks, measure_vectors
-from sordino.report.vector_sections import best_attacker, metric_of, with_reference
+from sordino.report.vector_sections import best_attacker, with_reference
 from sordino.storage import Location
 
 SELECTION_GAIN: Final = 0.02
@@ -139,7 +140,7 @@ def _values(audited: AuditResult) -> str:
 
 def _sentences(audited: AuditResult, table: Estimates) -> list[str]:
     """The retrained attacker; also the ignorant attacker, if the reference has the same width."""
-    name, metric = audited.secret.name, metric_of(audited.secret)
+    name, metric = audited.secret.name, audited.secret.metric
     after, before = (
         best_attacker(table, name, metric, release) for release in (RELEASED, REFERENCE)
     )
@@ -173,7 +174,7 @@ def above_original(audits: Sequence[AuditResult], table: Estimates) -> list[str]
     """A warning for each secret that released vectors reveal more than the original vectors."""
     warnings = []
     for audited in audits:
-        name, metric = audited.secret.name, metric_of(audited.secret)
+        name, metric = audited.secret.name, audited.secret.metric
         after, before = (
             best_attacker(table, name, metric, release) for release in (RELEASED, REFERENCE)
         )

@@ -8,16 +8,16 @@ from typing import Final
 import numpy as np
 
 from sordino import metrics
-from sordino.attack.secret import Secret
 from sordino.attack.selection import BEST
 from sordino.attack.significance.power import PLANTED_TABLES
-from sordino.attack.vector_audit import REFERENCE, RELEASED, AuditResult
+from sordino.attack.vectors.estimates import ALL_UTTERANCES, COSINE, PAIRS
+from sordino.attack.vectors.result import AuditResult
+from sordino.columns import REFERENCE, RELEASED
 from sordino.define import Knowledge
 from sordino.report import figures
 from sordino.report.estimate_table import Estimate, Estimates
 from sordino.report.page import Block, Picture, Text
 from sordino.report.tables import Cell, Table, chance, limits, number, with_interval
-from sordino.report.vector_estimates import ALL_UTTERANCES, COSINE, PAIRS
 
 _METRICS: Final = {
     "auc": "[AUC](#auc)",
@@ -86,11 +86,6 @@ def best_attacker(
     return estimates.find(target=target, metric=metric, release=release, **defaults | columns)
 
 
-def metric_of(secret: Secret) -> str:
-    """The headline metric of a secret: `auc`, or `uar` for more than two classes."""
-    return "auc" if len(secret.classes) in (0, 2) else "uar"
-
-
 def with_reference(estimate: Estimate, reference: Estimate) -> str:
     """An estimate with its interval, its reference and its chance level, in words."""
     notes = [f"chance {number(estimate.chance)}"]
@@ -136,7 +131,7 @@ def attacker_blocks(audits: Sequence[AuditResult], estimates: Estimates) -> list
     panels = {}
     for audited in audits:
         name = audited.secret.name
-        if metric_of(audited.secret) == "auc":
+        if audited.secret.metric == "auc":
             panels[name] = {
                 release: {
                     family: best_attacker(estimates, name, "auc", release, attacker=family)

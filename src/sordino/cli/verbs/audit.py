@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sordino.attack import Audit
-    from sordino.attack.vector_audit import AuditResult
+    from sordino.attack.vectors.estimates import SpeakerAttacks
+    from sordino.attack.vectors.result import AuditResult
     from sordino.cli.audit_table import AuditInput
-    from sordino.report.vector_estimates import SpeakerAttacks
 
 TableArgument = Annotated[
     Location,
@@ -229,8 +229,8 @@ def _attack_speakers(
     import numpy as np
 
     from sordino.attack import identity, similarity, utility_probes
-    from sordino.attack.vector_audit import REFERENCE, RELEASED
-    from sordino.report.vector_estimates import SpeakerAttacks
+    from sordino.attack.vectors.estimates import SpeakerAttacks
+    from sordino.columns import REFERENCE, RELEASED
 
     x, original = vectors.x[rows], vectors.original
     tables = {RELEASED: x} if original is None else {RELEASED: x, REFERENCE: original[rows]}
