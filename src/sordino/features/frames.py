@@ -32,6 +32,7 @@ def frames(
     number of its row; `StorageError` for an absent recording and where the cache cannot be written.
 
     >>> import tempfile, pandas
+    >>> from pathlib import Path
     >>> from sordino.corpora import table
     >>> from sordino.signal import audio
     >>> folder = Path(tempfile.mkdtemp())

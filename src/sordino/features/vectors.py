@@ -111,6 +111,7 @@ def write_vectors(
     a dimension or of an array of an NPZ file.
 
     >>> import tempfile
+    >>> from pathlib import Path
     >>> from sordino.corpora import table
     >>> rows = pd.DataFrame({"file": ["a.wav", "b.wav"], "speaker": ["1", "2"]})
     >>> corpus = table.make("two", rows)
