@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from sordino.cli.output import timestamp
 from sordino.errors import FeatureError
 from sordino.storage import Location
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
+
+    from sordino.report.audit_record import Source
 
 
 @dataclass(frozen=True)
@@ -24,9 +27,8 @@ class AuditInput:
     original: NDArray[np.float64] | None
     lines: tuple[str, ...]
     """The columns that are dimensions, one line per table."""
-    columns: dict[str, Any]
-    """The same for JSON and the page."""
-    warnings: tuple[str, ...]
+    source: Source
+    """The files, columns, date and warnings, for the record and the page."""
 
 
 def read(
@@ -45,6 +47,7 @@ def read(
     and `read_reference`.
     """
     from sordino.features import dimensions, labelled
+    from sordino.report.audit_record import Source
 
     for option, names in (("--secret", secrets), ("--task", tasks)):
         if speaker in names:
@@ -58,22 +61,27 @@ def read(
         table, names, ignore=ignore, columns=columns, continuous=continuous
     )
     labelled.check_classes(released, [*secrets, *tasks])
-    tables = {"": released}
+    tables, original = {"": released}, None
     if reference is not None:
-        tables["reference: "] = labelled.read_reference(
-            reference, released, ignore=ignore, columns=columns
-        )
+        original = labelled.read_reference(reference, released, ignore=ignore, columns=columns)
+        tables["reference: "] = original
     dims = released.choice.dimensions
     return AuditInput(
         x=released.x,
         labels=released.labels,
-        original=tables["reference: "].x if reference is not None else None,
+        original=None if original is None else original.x,
         lines=tuple(f"{prefix}{vectors.choice}" for prefix, vectors in tables.items()),
-        columns={
-            "columns": {"count": len(dims), "names": dimensions.abbreviate(dims)},
-            "left_out": list(released.choice.left_out),
-        },
-        warnings=tuple(
-            dict.fromkeys(line for vectors in tables.values() for line in vectors.warnings)
+        source=Source(
+            table=released.path.name,
+            sha256=released.sha256,
+            reference="" if original is None else original.path.name,
+            reference_sha256="" if original is None else original.sha256,
+            dimensions=len(dims),
+            columns=dimensions.abbreviate(dims),
+            left_out=released.choice.left_out,
+            date=timestamp(),
+            warnings=tuple(
+                dict.fromkeys(line for vectors in tables.values() for line in vectors.warnings)
+            ),
         ),
     )

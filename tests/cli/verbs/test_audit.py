@@ -86,10 +86,10 @@ def test_a_leak_is_told_whatever_the_kind_of_table(
     status, out, err = sordino(capsys, *options, "--out", tmp_path, "--json", "-")
     assert (status, err) == (0, "")
     result = json.loads(out)
-    assert result["verdict"]["gender"] == {"verdict": "leak", "p": 0.05}
+    assert result["verdict"]["gender"] == {"verdict": "leak", "p": 0.05, "why": ""}
     assert 0 < result["identity"]["linkability"]["chance"] < result["identity"]["eer"]["chance"]
     run = json.loads((tmp_path / "run.json").read_text())
-    assert run["verdict"]["gender"] == "leak"
+    assert {"report": str(tmp_path / "report.html"), **run} == result
     estimates = pd.read_csv(tmp_path / "estimates.csv", keep_default_na=False)
     assert tuple(estimates.columns) == COLUMNS
     assert not estimates.duplicated(

@@ -112,8 +112,12 @@ def grade(value: float, low: float, chance: float) -> str:
 
     >>> grade(0.57, 0.53, 0.5), grade(0.57, 0.49, 0.5), grade(0.92, 0.88, 0.5)
     ('weak', 'not above chance', 'very strong')
+    >>> grade(0.9, float("nan"), 0.5)
+    'cannot tell'
     """
-    if not low > chance:
+    if np.isnan(low):
+        return "cannot tell"
+    if low <= chance:
         return "not above chance"
     part = above_chance(value, chance)
     return next((words for limit, words in GRADES if part < limit), "very strong")
@@ -133,20 +137,25 @@ def summary(frame: pd.DataFrame, secret: Secret) -> dict[str, Any]:
     ]
     figures = {
         str(row["release"]): {
-            **{name: float(row[name]) for name in ("value", "low", "high")},
+            **{name: _plain(row[name]) for name in ("value", "low", "high")},
             "n": int(row["n"]),
             "speakers": int(row["speakers"]),
         }
         for row in rows.to_dict("records")
     }
-    figure = figures[RELEASED]
+    released = rows[rows["release"] == RELEASED].iloc[0]
     return {
         "metric": secret.metric,
-        **figure,
+        **figures[RELEASED],
         "chance": secret.chance,
-        "grade": grade(figure["value"], figure["low"], secret.chance),
+        "grade": grade(released["value"], released["low"], secret.chance),
         "reference": figures.get(REFERENCE),
     }
+
+
+def _plain(value: float) -> float | None:
+    """A number of JSON, which has no NaN."""
+    return float(value) if np.isfinite(value) else None
 
 
 def _speaker_attacks(attacks: SpeakerAttacks) -> Iterator[dict[str, Any]]:

@@ -126,7 +126,7 @@ class AuditResult:
         return {
             "secret": self.secret.name,
             "verdict": self.decision.answer,
-            "p": self.decision.p,
+            "p": float(self.decision.p),
             "why": self.decision.why,
             **self.sensitivity,
             "rows": {"audited": len(self.rows), "of": self.available, "speakers": self.speakers},
@@ -140,12 +140,15 @@ class AuditResult:
         *,
         table: str = "vectors",
         tasks: Sequence[AuditResult] = (),
+        date: str = "",
     ) -> pd.DataFrame:
         """Write `estimates.csv`, `run.json` and `report.html` to a folder; returns the estimates.
 
         `table` is the name of the vectors. `tasks` are audits of labels that should stay
-        recognisable. Raises `StorageError` if a file cannot be written.
+        recognisable. `date` (ISO 8601, UTC) is stated in `run.json` and on the page. Raises
+        `StorageError` if a file cannot be written.
         """
         page = importlib.import_module("sordino.report.vector_page")  # `report` imports `attack`
-        written: pd.DataFrame = page.write([self], folder, table=table, tasks=tasks)
+        source = page.Source(table=table, date=date)
+        written: pd.DataFrame = page.write([self], folder, source, tasks=tasks).estimates
         return written
