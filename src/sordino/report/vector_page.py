@@ -20,7 +20,7 @@ from sordino.report.audit_record import Source, record
 from sordino.report.estimate_table import Estimates
 from sordino.report.page import Card, Page, Section, Terms, settings
 from sordino.report.tables import limits, number
-from sordino.report.vector_sections import best_attacker, with_reference
+from sordino.report.vector_sections import best_attacker, graded, with_reference
 from sordino.storage import Location
 
 
@@ -116,7 +116,7 @@ def card(audited: AuditResult, table: Estimates) -> Card:
     """The verdict on one secret, the attackers with one utterance, and the test."""
     name, decision = audited.secret.name, audited.decision
     estimate = best_attacker(table, name, audited.secret.metric)
-    size = f"{audited.secret.metric.upper()} {vector_sections.graded(estimate)}, one utterance."
+    size = f"With one utterance: {audited.secret.metric.upper()} {graded(estimate)}."
     words = {
         "leak": f"**Leak**: {name}. {size}",
         "no leak found": f"**No leak found**: {name}. {size} This is no proof of privacy.",
