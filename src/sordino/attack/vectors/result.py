@@ -9,12 +9,13 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from sordino import metrics
 from sordino.attack.secret import Secret
 from sordino.attack.selection import BEST
 from sordino.attack.significance import permutation_test
-from sordino.attack.vectors import estimates
+from sordino.attack.vectors import bridges, estimates
 from sordino.columns import REFERENCE, RELEASED
 from sordino.define import Knowledge
 from sordino.storage import Location
@@ -133,6 +134,30 @@ class AuditResult:
             "estimate": estimates.summary(frame, self.secret),
             "settings": dict(self.config),
         }
+
+    def to_art(self, X: ArrayLike) -> list[bridges.ArtSplit]:
+        """The folds of this audit as arrays of the Adversarial Robustness Toolbox.
+
+        `X` `(n, d)` are the audited vectors. The baseline attack of ART then trains on the speakers
+        of this audit and predicts the others:
+
+            for fold in result.to_art(X):
+                attack = AttributeInferenceBaseline("lr", attack_feature=fold.attack_feature)
+                attack.fit(fold.x_train)
+                predicted = attack.infer(fold.x_test, values=fold.values)
+
+        Raises `AttackError` for other vectors, and for a continuous secret.
+        """
+        return bridges.art_splits(self, X)
+
+    def to_privacy_meter(self) -> dict[str, Any]:
+        """The signals of the best attacker with one utterance, for Privacy Meter 1.
+
+        They are the arguments of `privacy_meter.metric_result.MetricResult`, which computes the
+        ROC curve, the AUC and the confusion matrix from them. Raises `AttackError` for a secret
+        that is not binary.
+        """
+        return bridges.privacy_meter(self)
 
     def write_report(
         self,
