@@ -14,12 +14,12 @@ import pytest
 from sordino.attack import Audit, AuditResult
 from sordino.errors import StorageError
 from sordino.report import continuous_integration, vector_page
-from sordino.report.audit_record import Source, schema
+from sordino.report.audit_record import AuditSource, audit_schema
 from sordino.report.vector_page import Report
 from tests.report.test_release_page import words
 
 SPEAKERS, ROWS = 24, 5
-SOURCE = Source(
+SOURCE = AuditSource(
     "my vectors.parquet",
     sha256="a" * 64,
     reference="original.parquet",
@@ -58,8 +58,8 @@ def written(folder: Path) -> Report:
 
 
 def test_the_record_and_its_file_obey_the_schema(written: Report, folder: Path) -> None:
-    jsonschema.Draft202012Validator.check_schema(schema())
-    jsonschema.validate(written.record, schema())
+    jsonschema.Draft202012Validator.check_schema(audit_schema())
+    jsonschema.validate(written.record, audit_schema())
     assert json.loads((folder / "run.json").read_text(encoding="utf-8")) == written.record
 
 
@@ -74,13 +74,13 @@ def test_the_record_and_its_file_obey_the_schema(written: Report, folder: Path) 
 )
 def test_another_record_breaks_the_schema(written: Report, key: str, value: Any) -> None:
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(written.record | {key: value}, schema())
+        jsonschema.validate(written.record | {key: value}, audit_schema())
 
 
 def test_arrays_have_a_record_without_hash_and_date(tmp_path: Path) -> None:
     audit("gender", 0.0).write_report(tmp_path)
     record = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
-    jsonschema.validate(record, schema())
+    jsonschema.validate(record, audit_schema())
     assert (record["date"], record["input"]) == (None, {"table": "vectors", "sha256": None})
 
 

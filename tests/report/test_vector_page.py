@@ -13,10 +13,10 @@ import pytest
 
 from sordino.attack import Audit, AuditResult
 from sordino.report import Estimates, vector_page, vector_sections
-from sordino.report.audit_record import Source
+from sordino.report.audit_record import AuditSource
 from tests.report.test_release_page import BalanceParser, outside, words
 
-SOURCE = Source(
+SOURCE = AuditSource(
     "v.csv",
     sha256="0" * 64,
     dimensions=10,

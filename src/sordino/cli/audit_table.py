@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from sordino.report.audit_record import Source
+    from sordino.report.audit_record import AuditSource
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class AuditInput:
     original: NDArray[np.float64] | None
     lines: tuple[str, ...]
     """The columns that are dimensions, one line per table."""
-    source: Source
+    source: AuditSource
     """The files, columns, date and warnings, for the record and the page."""
 
 
@@ -47,7 +47,7 @@ def read(
     and `read_reference`.
     """
     from sordino.features import dimensions, labelled
-    from sordino.report.audit_record import Source
+    from sordino.report.audit_record import AuditSource
 
     for option, names in (("--secret", secrets), ("--task", tasks)):
         if speaker in names:
@@ -71,7 +71,7 @@ def read(
         labels=released.labels,
         original=None if original is None else original.x,
         lines=tuple(f"{prefix}{vectors.choice}" for prefix, vectors in tables.items()),
-        source=Source(
+        source=AuditSource(
             table=released.path.name,
             sha256=released.sha256,
             reference="" if original is None else original.path.name,

@@ -18,7 +18,7 @@ from sordino.report.estimate_table import Estimates
 from sordino.report.record import settled, versions
 from sordino.report.vector_sections import above_original, best_attacker
 
-FORMAT: Final = 1
+RECORD_FORMAT: Final = 1
 """The version of the record: a key that changes its meaning raises it."""
 
 IDENTITY_METRICS: Final = ("uar", "eer", "linkability", "singling_out", "rank_bits")
@@ -26,7 +26,7 @@ IDENTITY_METRICS: Final = ("uar", "eer", "linkability", "singling_out", "rank_bi
 
 
 @dataclass(frozen=True)
-class Source:
+class AuditSource:
     """The input of an audit, as its record and its page state it."""
 
     table: str = "vectors"
@@ -51,7 +51,7 @@ def record(
     audits: Sequence[AuditResult],
     tasks: Sequence[AuditResult],
     estimates: pd.DataFrame,
-    source: Source,
+    source: AuditSource,
 ) -> dict[str, Any]:
     """Verdicts, figures, input, settings and versions, as plain values of JSON.
 
@@ -69,7 +69,7 @@ def record(
         "tasks": {name: result["settings"] for name, result in others.items()},
     }
     return {
-        "format": FORMAT,
+        "format": RECORD_FORMAT,
         "date": source.date or None,
         "input": {"table": source.table, "sha256": source.sha256 or None},
         "reference": (
@@ -110,10 +110,10 @@ def _identity(look: Estimates) -> dict[str, Any]:
     }
 
 
-def schema() -> dict[str, Any]:
+def audit_schema() -> dict[str, Any]:
     """The JSON Schema of a record (draft 2020-12).
 
-    >>> schema()["title"]
+    >>> audit_schema()["title"]
     'Record of an audit by sordino'
     """
     text = resources.files("sordino.report").joinpath("audit.schema.json").read_text("utf-8")

@@ -14,9 +14,6 @@ from sordino.errors import StorageError
 from sordino.progress import printable
 from sordino.storage import Location, Remote
 
-Record = Mapping[str, Any]
-"""The record of an audit (`report.audit_record`)."""
-
 _KINDS: Final = {"leak": "fail", "cannot tell": "open", "no leak found": "pass"}
 """Kinds of SARIF 2.1.0 (section 3.27.9)."""
 
@@ -27,7 +24,7 @@ def check_path(path: Location) -> None:
         raise StorageError(f"{path}: expected {' or '.join(_WRITERS)}: rename it")
 
 
-def write(record: Record, table: str, path: Location) -> None:
+def write(record: Mapping[str, Any], table: str, path: Location) -> None:
     """Write the verdicts of a record to `path`; `table` is the path of the audited vectors.
 
     Raises `StorageError` as `check_path`, and for a file that cannot be written.
@@ -36,7 +33,7 @@ def write(record: Record, table: str, path: Location) -> None:
     storage.write(path, _WRITERS[path.suffix.lower()](record, table))
 
 
-def sarif(record: Record, table: str) -> str:
+def sarif(record: Mapping[str, Any], table: str) -> str:
     """One result for each secret, at the table: a leak is an error.
 
     A result that is no failure has the level `none`, as SARIF requires.
@@ -54,7 +51,7 @@ def sarif(record: Record, table: str) -> str:
             "ruleId": f"sordino/{name}",
             "kind": _KINDS[verdict["verdict"]],
             "level": "error" if verdict["verdict"] == "leak" else "none",
-            "message": {"text": sentence(record, name)},
+            "message": {"text": verdict_sentence(record, name)},
             "locations": [{"physicalLocation": {"artifactLocation": {"uri": _uri(table)}}}],
         }
         for name, verdict in record["verdict"].items()
@@ -74,7 +71,7 @@ def _uri(table: str) -> str:
     return quote(table.replace("\\", "/"))
 
 
-def junit(record: Record, table: str) -> str:
+def junit(record: Mapping[str, Any], table: str) -> str:
     """One test case for each secret: a leak fails, an audit without an answer is skipped."""
     answers = [verdict["verdict"] for verdict in record["verdict"].values()]
     suite = ET.Element(
@@ -87,7 +84,7 @@ def junit(record: Record, table: str) -> str:
         **({"timestamp": record["date"].removesuffix("Z")} if record["date"] else {}),
     )
     for name, verdict in record["verdict"].items():
-        text = printable(sentence(record, name))
+        text = printable(verdict_sentence(record, name))
         case = ET.SubElement(suite, "testcase", classname="sordino.audit", name=printable(name))
         if verdict["verdict"] == "leak":
             ET.SubElement(case, "failure", message=text, type="leak").text = text
@@ -98,7 +95,7 @@ def junit(record: Record, table: str) -> str:
     return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def sentence(record: Record, name: str) -> str:
+def verdict_sentence(record: Mapping[str, Any], name: str) -> str:
     """The verdict on a secret with its figures."""
     verdict, figure = record["verdict"][name], record["estimates"][name]
     interval = f" [{figure['low']:.2f}, {figure['high']:.2f}]" if figure["low"] is not None else ""
@@ -110,4 +107,7 @@ def sentence(record: Record, name: str) -> str:
     )
 
 
-_WRITERS: Final[Mapping[str, Callable[[Record, str], str]]] = {".sarif": sarif, ".xml": junit}
+_WRITERS: Final[Mapping[str, Callable[[Mapping[str, Any], str], str]]] = {
+    ".sarif": sarif,
+    ".xml": junit,
+}

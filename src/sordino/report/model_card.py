@@ -19,7 +19,7 @@ from sordino.progress import printable
 LONGEST_TEXT: Final = 2000
 """Characters of a text of the card that the page shows."""
 
-METRIC: Final = "roc_auc"
+HUB_METRIC: Final = "roc_auc"
 """The metric of all figures, as the hub names it."""
 
 
@@ -36,7 +36,7 @@ class CardPolicy(NamedTuple):
     """Numbers of a released vector."""
 
 
-class Figure(NamedTuple):
+class CardFigure(NamedTuple):
     """A figure of the card."""
 
     policy: str
@@ -104,7 +104,7 @@ _MEANING: Final = (
 )
 
 
-def _metadata(name: str, corpora: Sequence[str], figures: Sequence[Figure]) -> dict[str, Any]:
+def _metadata(name: str, corpora: Sequence[str], figures: Sequence[CardFigure]) -> dict[str, Any]:
     dataset = "+".join(corpora) or "not stated"
     results = [
         {
@@ -112,7 +112,7 @@ def _metadata(name: str, corpora: Sequence[str], figures: Sequence[Figure]) -> d
             "dataset": {"type": dataset, "name": dataset},
             "metrics": [
                 {
-                    "type": METRIC,
+                    "type": HUB_METRIC,
                     "value": figure.value,
                     "name": "AUC of the required emotion (higher is more useful)"
                     if figure.required
@@ -136,7 +136,7 @@ def _metadata(name: str, corpora: Sequence[str], figures: Sequence[Figure]) -> d
     return metadata | ({"model-index": [{"name": name, "results": results}]} if results else {})
 
 
-def _figures(policy: CardPolicy, card: Mapping[str, Any]) -> Iterator[Figure]:
+def _figures(policy: CardPolicy, card: Mapping[str, Any]) -> Iterator[CardFigure]:
     """The figures of the shipped release of a policy: the last row of `measured`."""
     measured = _mapping(_mapping(card.get("audit")).get(policy.name)).get("measured")
     if not isinstance(measured, list) or not measured:
@@ -152,7 +152,7 @@ def _figures(policy: CardPolicy, card: Mapping[str, Any]) -> Iterator[Figure]:
             _finite(_mapping(figure).get(key)) for key in ("value", "low", "high", "chance")
         )
         if value is not None and chance is not None:
-            yield Figure(policy.name, title, required, value, low, high, chance)
+            yield CardFigure(policy.name, title, required, value, low, high, chance)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -16,7 +16,7 @@ from sordino.attack.vectors.result import AuditResult
 from sordino.columns import REFERENCE, RELEASED
 from sordino.define import Knowledge
 from sordino.report import glossary, release_page, vector_sections
-from sordino.report.audit_record import Source, record
+from sordino.report.audit_record import AuditSource, record
 from sordino.report.estimate_table import Estimates
 from sordino.report.page import Card, Page, Section, Terms, settings
 from sordino.report.tables import limits, number
@@ -36,7 +36,7 @@ class Report(NamedTuple):
 def write(
     audits: Sequence[AuditResult],
     folder: str | Location,
-    source: Source,
+    source: AuditSource,
     *,
     tasks: Sequence[AuditResult] = (),
     speaker_attacks: SpeakerAttacks | None = None,

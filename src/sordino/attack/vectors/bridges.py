@@ -22,7 +22,7 @@ from sordino.types import Matrix, Rows
 if TYPE_CHECKING:
     from sordino.attack.vectors.result import AuditResult
 
-METRIC: Final = "sordino_retrained_attacker"
+SIGNAL_NAME: Final = "sordino_retrained_attacker"
 """The name of the metric in results of Privacy Meter."""
 
 
@@ -93,7 +93,7 @@ def privacy_meter(result: AuditResult) -> dict[str, Any]:
     best = _best(result).sort_values("row")
     score = best["score"].to_numpy(dtype=float)
     return {
-        "metric_id": METRIC,
+        "metric_id": SIGNAL_NAME,
         "predicted_labels": best["prediction"].to_numpy().astype(int).tolist(),
         "true_labels": best["truth"].to_numpy().astype(int).tolist(),
         "predictions_proba": score.tolist(),

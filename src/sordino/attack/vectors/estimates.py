@@ -80,7 +80,7 @@ def measure_vectors(
     return result.fillna(words)
 
 
-def headline(secret: Secret, guesses: pd.DataFrame) -> float:
+def headline_value(secret: Secret, guesses: pd.DataFrame) -> float:
     """The headline metric of guesses on single utterances; NaN without guesses."""
     if not len(guesses):
         return float("nan")
@@ -123,7 +123,7 @@ def grade(value: float, low: float, chance: float) -> str:
     return next((words for limit, words in GRADES if part < limit), "very strong")
 
 
-def summary(frame: pd.DataFrame, secret: Secret) -> dict[str, Any]:
+def headline_estimate(frame: pd.DataFrame, secret: Secret) -> dict[str, Any]:
     """The headline estimate of a secret in `frame`, its grade and its reference, as plain values.
 
     The attacker is the best retrained one with one utterance.

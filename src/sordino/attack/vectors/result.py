@@ -87,7 +87,7 @@ class AuditResult:
         """The headline metric (`Secret.metric`) of the best attacker with one utterance; NaN for an
         absent release.
         """
-        return estimates.headline(self.secret, self._single(BEST, release))
+        return estimates.headline_value(self.secret, self._single(BEST, release))
 
     def leakage(self, release: str = RELEASED) -> float:
         """The part of the way from chance to certainty that the best attacker goes, from 0 to 1:
@@ -131,7 +131,7 @@ class AuditResult:
             "why": self.decision.why,
             **self.sensitivity,
             "rows": {"audited": len(self.rows), "of": self.available, "speakers": self.speakers},
-            "estimate": estimates.summary(frame, self.secret),
+            "estimate": estimates.headline_estimate(frame, self.secret),
             "settings": dict(self.config),
         }
 
@@ -174,6 +174,6 @@ class AuditResult:
         `StorageError` if a file cannot be written.
         """
         page = importlib.import_module("sordino.report.vector_page")  # `report` imports `attack`
-        source = page.Source(table=table, date=date)
+        source = page.AuditSource(table=table, date=date)
         written: pd.DataFrame = page.write([self], folder, source, tasks=tasks).estimates
         return written

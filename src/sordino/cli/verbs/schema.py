@@ -10,7 +10,7 @@ from sordino.cli.output import write_json
 
 app = typer.Typer(no_args_is_help=True)
 
-OutOption = Annotated[
+SchemaOption = Annotated[
     str, typer.Option("--json", metavar="FILE", help="Where to write the schema; `-`: here.")
 ]
 
@@ -21,7 +21,7 @@ def _schema() -> None:
 
 
 @app.command("audit")
-def audit(json: OutOption = "-") -> None:
+def audit(json: SchemaOption = "-") -> None:
     """Print the JSON Schema of run.json and of --json of `sordino audit`.
 
     Example:
@@ -29,4 +29,4 @@ def audit(json: OutOption = "-") -> None:
     """
     from sordino.report import audit_record
 
-    write_json(json, audit_record.schema())
+    write_json(json, audit_record.audit_schema())
