@@ -73,8 +73,8 @@ def _table(results: Mapping[str, AuditResult], secrets: Sequence[str], look: Est
     """
     from rich.table import Table
 
-    from sordino.report.tables import number
-    from sordino.report.vector_sections import best_attacker, graded, titles
+    from sordino.report.tables import graded, number
+    from sordino.report.vector_sections import best_attacker, titles
 
     original = "none" in titles(list(results.values()))
     table = Table(title="Retrained attacker")

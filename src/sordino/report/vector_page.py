@@ -19,8 +19,8 @@ from sordino.report import glossary, release_page, vector_sections
 from sordino.report.audit_record import AuditSource, record
 from sordino.report.estimate_table import Estimates
 from sordino.report.page import Card, Page, Section, Terms, settings
-from sordino.report.tables import limits, number
-from sordino.report.vector_sections import best_attacker, graded, with_reference
+from sordino.report.tables import graded, limits, number
+from sordino.report.vector_sections import best_attacker, with_reference
 from sordino.storage import Location
 
 

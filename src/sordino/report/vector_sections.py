@@ -10,7 +10,7 @@ import numpy as np
 from sordino import metrics
 from sordino.attack.selection import BEST
 from sordino.attack.significance.power import PLANTED_TABLES
-from sordino.attack.vectors.estimates import ALL_UTTERANCES, COSINE, PAIRS, grade
+from sordino.attack.vectors.estimates import ALL_UTTERANCES, COSINE, PAIRS
 from sordino.attack.vectors.result import AuditResult
 from sordino.columns import REFERENCE, RELEASED
 from sordino.define import Knowledge
@@ -18,7 +18,6 @@ from sordino.report import figures
 from sordino.report.estimate_table import Estimate, Estimates
 from sordino.report.page import Block, Picture, Text
 from sordino.report.tables import (
-    CANNOT_TELL,
     Cell,
     Table,
     chance,
@@ -103,19 +102,6 @@ def with_reference(estimate: Estimate, reference: Estimate) -> str:
     if not np.isnan(reference.value):
         notes.insert(0, f"original vectors {number(reference.value)}")
     return f"**{number(estimate.value)}** {limits(estimate)} ({'; '.join(notes)})"
-
-
-def graded(estimate: Estimate) -> str:
-    """An estimate with its interval and its grade (`attack.vectors.estimates.grade`).
-
-    >>> graded(Estimate(0.57, 0.53, 0.61, 240, 24, 0.5))
-    '0.57 [0.53, 0.61]: weak'
-    """
-    words = grade(estimate.value, estimate.low, estimate.chance)
-    interval = limits(estimate)
-    if words == CANNOT_TELL:
-        return f"{number(estimate.value)}: {words}"
-    return f"{number(estimate.value)} {interval}: {words}"
 
 
 def titles(audits: Sequence[AuditResult]) -> dict[str, str]:
