@@ -170,6 +170,7 @@ class Audit(BaseEstimator):  # type: ignore[misc]
             "shuffles": self.count,
             "rows": len(rows),
             "of": len(x),
+            "speakers_of": len(np.unique(speakers.astype(str))),
             "dimensions": x.shape[1],
             "seed": self.seed,
         }

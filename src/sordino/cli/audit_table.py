@@ -73,9 +73,9 @@ def read(
         lines=tuple(f"{prefix}{vectors.choice}" for prefix, vectors in tables.items()),
         source=AuditSource(
             table=released.path.name,
-            sha256=released.sha256,
+            sha256=_digest(table),
             reference="" if original is None else original.path.name,
-            reference_sha256="" if original is None else original.sha256,
+            reference_sha256="" if reference is None else _digest(reference),
             dimensions=len(dims),
             columns=dimensions.abbreviate(dims),
             left_out=released.choice.left_out,
@@ -85,3 +85,13 @@ def read(
             ),
         ),
     )
+
+
+def _digest(table: Location) -> str:
+    """The SHA-256 of a table, or of the manifest of a folder of shards, which lists theirs."""
+    from sordino import storage
+    from sordino.features.shards.folder import SHARD_MANIFEST
+    from sordino.features.tables import LARGEST_DOWNLOAD, SHARD_SUFFIX
+
+    shards = table.suffix.lower() == SHARD_SUFFIX
+    return storage.sha256(table / SHARD_MANIFEST if shards else table, LARGEST_DOWNLOAD)

@@ -42,8 +42,6 @@ class Labelled:
     metadata: pd.DataFrame
     """The columns that are no dimension, labels included, without changes."""
     warnings: tuple[str, ...] = ()
-    sha256: str = ""
-    """The SHA-256 of the file, or of the manifest of a folder of shards."""
 
     def __len__(self) -> int:
         return len(self.x)
@@ -95,15 +93,7 @@ def read_labelled(
     labelled = pd.DataFrame(
         {name: pd.Series(values, dtype=values.dtype) for name, values in read.items()}
     )
-    return Labelled(
-        path,
-        x,
-        labelled,
-        choice,
-        frame[other_columns],
-        (*choice.warnings, *messages),
-        frame.attrs["sha256"],
-    )
+    return Labelled(path, x, labelled, choice, frame[other_columns], (*choice.warnings, *messages))
 
 
 def _step_without(name: str) -> str:
@@ -143,7 +133,6 @@ def read_reference(
         choice,
         frame[here],
         (*choice.warnings, *warnings),
-        frame.attrs["sha256"],
     )
 
 

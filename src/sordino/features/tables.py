@@ -5,7 +5,6 @@ No content of a file is executed or unpickled. Each kind of wrong table has its 
 
 from __future__ import annotations
 
-import hashlib
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
@@ -44,24 +43,14 @@ def read_table(path: str | Location, text: Collection[str] = ()) -> pd.DataFrame
     its checksums. Raises `FeatureError` for a damaged table, a table without
     rows, two columns of one name, a column of structures, and for a table that is too large for
     memory (before it is decoded) or for the limits of `table_size`; `StorageError` for an
-    unreadable file. `attrs["sha256"]` is the SHA-256 of the file, or of the manifest of shards.
+    unreadable file.
     """
     path = storage.location(path)
     if path.suffix.lower() == SHARD_SUFFIX:
-        from sordino.features.shards.folder import SHARD_MANIFEST  # which imports this module
-
-        folder = storage.on_this_machine(path, "a folder of shards")
-        return _with_digest(_read(folder, text), folder / SHARD_MANIFEST)
+        return _read(storage.on_this_machine(path, "a folder of shards"), text)
     table_suffix(path)
     with storage.local_copy(path, LARGEST_DOWNLOAD) as file:
-        return _with_digest(_read(file, text), file)
-
-
-def _with_digest(frame: pd.DataFrame, file: Path) -> pd.DataFrame:
-    """The table with the SHA-256 of its file in `attrs["sha256"]`."""
-    with storage.as_storage_error(file), file.open("rb") as stream:
-        frame.attrs["sha256"] = hashlib.file_digest(stream, "sha256").hexdigest()
-    return frame
+        return _read(file, text)
 
 
 def _read(path: Path, text: Collection[str]) -> pd.DataFrame:

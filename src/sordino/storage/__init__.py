@@ -32,6 +32,7 @@ from sordino.storage.location import (
     on_this_machine,
     read_regular,
     remove,
+    sha256,
     writable_location,
     write,
 )
@@ -63,6 +64,7 @@ __all__ = [
     "remove",
     "safe_name",
     "set_aside",
+    "sha256",
     "temporary_setting",
     "to_disk",
     "writable_location",

@@ -168,7 +168,8 @@ def test_a_result_is_one_line_and_plain_values(result: AuditResult) -> None:
     assert 0.5 < estimate["low"] < estimate["value"] < estimate["high"] <= 1
     assert estimate["grade"] == "very strong"
     assert estimate["reference"]["value"] == estimate["value"]  # the same vectors
-    assert record["rows"] == {"audited": 144, "of": 144, "speakers": 24}
+    counts = {"audited": 144, "of": 144, "speakers": 24, "of_speakers": 24, "seed": 0}
+    assert record["rows"] == counts
 
 
 def test_a_report_has_the_rows_of_the_frame(result: AuditResult, tmp_path: Path) -> None:

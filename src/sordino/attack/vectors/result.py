@@ -56,6 +56,11 @@ class AuditResult:
         return len(np.unique(self.secret.speaker))
 
     @property
+    def available_speakers(self) -> int:
+        """The number of speakers of the table."""
+        return int(self.config["speakers_of"])
+
+    @property
     def sensitivity(self) -> dict[str, Any]:
         """The AUC that an attacker must reach to be reported, and the power by planted AUC; `None`
         for both if the test is too small to report a leak.
@@ -130,7 +135,13 @@ class AuditResult:
             "p": float(self.decision.p),
             "why": self.decision.why,
             **self.sensitivity,
-            "rows": {"audited": len(self.rows), "of": self.available, "speakers": self.speakers},
+            "rows": {
+                "audited": len(self.rows),
+                "of": self.available,
+                "speakers": self.speakers,
+                "of_speakers": self.available_speakers,
+                "seed": self.config["seed"],
+            },
             "estimate": estimates.headline_estimate(frame, self.secret),
             "settings": dict(self.config),
         }
