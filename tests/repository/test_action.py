@@ -25,7 +25,7 @@ def action() -> dict[str, Any]:
 
 def test_the_action_fits_the_schema_of_github() -> None:
     tool = Path(sys.executable).parent / "check-jsonschema"
-    command = [tool, "--builtin-schema", "vendor.github-actions", ACTION]
+    command = [str(tool), "--builtin-schema", "vendor.github-actions", str(ACTION)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -12,8 +12,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sordino.features.preprocess import PreprocessFitter
 
 
-class ScaledSpace(  # type: ignore[misc]
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+class ScaledSpace(
+    ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc]
+    TransformerMixin,  # type: ignore[misc]
+    BaseEstimator,  # type: ignore[misc]
 ):
     """The transformer of `PreprocessFitter`: scaling of every column, then principal components.
 

@@ -46,16 +46,12 @@ class LeakageScorer(BaseEstimator):  # type: ignore[misc]
         nothing, and in the cases of `Audit.run`.
         """
         check_unweighted(sample_weight)
-        names = _aligned("secret", secret, self.secret, X)
-        if names is None and y is None:
-            raise AttackError("no secret, expected one value a row: pass secret=, or y")
-        speakers = _aligned("groups", groups, self.groups, X)
-        if speakers is None:
-            raise AttackError(
-                "no groups, expected the speaker of each row: pass groups= to leakage_scorer as a "
-                "Series with the index of X, or through metadata routing"
-            )
-        return self.score(_transformed(estimator, X), y, secret=names, groups=speakers)
+        return self.score(
+            _transformed(estimator, X),
+            y,
+            secret=_aligned("secret", secret, self.secret, X),
+            groups=_aligned("groups", groups, self.groups, X),
+        )
 
     def score(
         self,
@@ -66,8 +62,15 @@ class LeakageScorer(BaseEstimator):  # type: ignore[misc]
         groups: ArrayLike | None = None,
     ) -> float:
         """The score of vectors `X` `(n, d)` themselves; `y` is the secret if `secret` is None."""
-        audit = self.audit if self.audit is not None else Audit(shuffles=1)
         labels = y if secret is None else secret
+        if labels is None:
+            raise AttackError("no secret, expected one value a row: pass secret=, or y")
+        if groups is None:
+            raise AttackError(
+                "no groups, expected the speaker of each row: pass groups= to leakage_scorer as a "
+                "Series with the index of X, or through metadata routing"
+            )
+        audit = self.audit if self.audit is not None else Audit(shuffles=1)
         return -audit.run(X, labels, groups).leakage()
 
 

@@ -45,7 +45,7 @@ PrivateKeyOption = Annotated[
     Path, typer.Option("--key", metavar="KEY", help="The private key (PEM file).")
 ]
 ModelCardOption = Annotated[
-    Path, typer.Option("--out", metavar="FILE.md", parser=local_path, help="The file to write.")
+    Path, typer.Option("--out", metavar="PATH", parser=local_path, help="The file to write.")
 ]
 KeyNameOption = Annotated[
     Path,

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
+from sordino.cli.options import JsonOption
 from sordino.cli.output import write_json
 
 app = typer.Typer(no_args_is_help=True)
-
-SchemaOption = Annotated[
-    str, typer.Option("--json", metavar="FILE", help="Where to write the schema; `-`: here.")
-]
 
 
 @app.callback()
@@ -21,12 +16,12 @@ def _schema() -> None:
 
 
 @app.command("audit")
-def audit(json: SchemaOption = "-") -> None:
-    """Print the JSON Schema of run.json and of --json of `sordino audit`.
+def audit(json: JsonOption = None) -> None:
+    """Print the JSON Schema of run.json and of --json of `sordino audit`, or write it to --json.
 
     Example:
       sordino schema audit --json audit.schema.json
     """
     from sordino.report import audit_record
 
-    write_json(json, audit_record.audit_schema())
+    write_json(json or "-", audit_record.audit_schema())
