@@ -194,7 +194,8 @@ def whisper() -> Callable[[Sound], object]:
     torch.set_num_threads(1)
     config = WhisperConfig(d_model=512, encoder_layers=6, encoder_attention_heads=8)
     config.encoder_ffn_dim = 2048
-    frames, encoder = WhisperFeatureExtractor(), WhisperEncoder(config)  # type: ignore[no-untyped-call]
+    frames = WhisperFeatureExtractor()  # type: ignore[no-untyped-call]
+    encoder = WhisperEncoder(config)
     encoder.train(False)
 
     def vector(sound: Sound) -> object:
