@@ -24,9 +24,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import cluster_kills
 import numpy as np
-from scale import extraction_memory
+from scale import cluster_kills, extraction_memory
 from threadpoolctl import threadpool_limits
 
 from sordino import parallel
