@@ -141,7 +141,7 @@ def test_a_table_over_the_limit_is_not_copied(memory: str) -> None:
 
 def test_a_file_has_one_hash_here_and_behind_a_url(memory: str, tmp_path: Path) -> None:
     places = (tmp_path / "x.csv", location(memory) / "x.csv")
-    digests = {storage.sha256(storage.write(place, "0.5\n"), 4) for place in places}
+    digests = {storage.file_sha256(storage.write(place, "0.5\n"), 4) for place in places}
     assert digests == {hashlib.sha256(b"0.5\n").hexdigest()}
 
 

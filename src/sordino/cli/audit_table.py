@@ -94,4 +94,4 @@ def _digest(table: Location) -> str:
     from sordino.features.tables import LARGEST_DOWNLOAD, SHARD_SUFFIX
 
     shards = table.suffix.lower() == SHARD_SUFFIX
-    return storage.sha256(table / SHARD_MANIFEST if shards else table, LARGEST_DOWNLOAD)
+    return storage.file_sha256(table / SHARD_MANIFEST if shards else table, LARGEST_DOWNLOAD)

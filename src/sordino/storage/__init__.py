@@ -25,6 +25,7 @@ from sordino.storage.local import (
 from sordino.storage.location import (
     Location,
     exists,
+    file_sha256,
     files,
     folder,
     local_copy,
@@ -32,7 +33,6 @@ from sordino.storage.location import (
     on_this_machine,
     read_regular,
     remove,
-    sha256,
     writable_location,
     write,
 )
@@ -53,6 +53,7 @@ __all__ = [
     "cell",
     "create",
     "exists",
+    "file_sha256",
     "files",
     "folder",
     "local_copy",
@@ -64,7 +65,6 @@ __all__ = [
     "remove",
     "safe_name",
     "set_aside",
-    "sha256",
     "temporary_setting",
     "to_disk",
     "writable_location",

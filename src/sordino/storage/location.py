@@ -235,7 +235,7 @@ def local_copy(path: Location, limit: int) -> Iterator[Path]:
             raise type(error)(f"{error}".replace(str(copy), str(path))) from error
 
 
-def sha256(path: Location, limit: int) -> str:
+def file_sha256(path: Location, limit: int) -> str:
     """The SHA-256 of a file in hexadecimal digits; a URL may have at most `limit` bytes.
 
     Raises `StorageError`.
