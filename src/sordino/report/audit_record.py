@@ -33,6 +33,9 @@ class AuditSource:
     """The name of the vectors."""
     sha256: str = ""
     """The SHA-256 of the file of the vectors, in hexadecimal digits; empty for arrays."""
+    labels: str = ""
+    """The name of the file with the labels, if they stand apart."""
+    labels_sha256: str = ""
     reference: str = ""
     """The name of the unprotected vectors; empty without a reference, and for arrays."""
     reference_sha256: str = ""
@@ -71,11 +74,10 @@ def record(
     return {
         "format": RECORD_FORMAT,
         "date": source.date or None,
-        "input": {"table": source.table, "sha256": source.sha256 or None},
+        "input": _file(source.table, source.sha256),
+        "labels": _file(source.labels, source.labels_sha256) if source.labels else None,
         "reference": (
-            {"table": source.reference, "sha256": source.reference_sha256 or None}
-            if source.reference
-            else None
+            _file(source.reference, source.reference_sha256) if source.reference else None
         ),
         "columns": config["columns"],
         "left_out": config["left_out"],
@@ -95,6 +97,10 @@ def record(
         **settled(config),
         "versions": versions(),
     }
+
+
+def _file(name: str, sha256: str) -> dict[str, str | None]:
+    return {"table": name, "sha256": sha256 or None}
 
 
 def _identity(look: Estimates) -> dict[str, Any]:

@@ -99,8 +99,7 @@ def _source(run: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The input: files with their hashes, dimensions and columns that were left out."""
     columns, left_out = run["columns"], run["left_out"]
     rows = [("table", _file(run["input"]))]
-    if run["reference"]:
-        rows.append(("reference", _file(run["reference"])))
+    rows += [(name, _file(run[name])) for name in ("labels", "reference") if run[name]]
     if columns["count"]:
         rows.append(("dimensions", f"{columns['count']:,}: {columns['names']}"))
         rows.append(("columns left out", ", ".join(left_out) or "none"))
@@ -169,9 +168,10 @@ def _sentences(audited: AuditResult, table: Estimates) -> list[str]:
 def sampling_notes(audits: Sequence[AuditResult]) -> list[str]:
     """A sentence for each audit of a sample of the rows."""
     notes = [
-        f"The audit used {len(audited.rows):,} of {audited.available:,} rows of "
-        f"{audited.speakers:,} speakers, sampled evenly over speakers. An audit of more rows "
-        "(--rows) takes longer and can find more leaks."
+        f"The audit used {len(audited.rows):,} of {audited.available:,} rows, of "
+        f"{audited.speakers:,} of {audited.available_speakers:,} speakers, drawn evenly over the "
+        f"speakers with seed {audited.config['seed']}. An audit of more rows (--rows) takes longer "
+        "and can find more leaks."
         for audited in audits
         if len(audited.rows) < audited.available
     ]

@@ -65,3 +65,19 @@ def test_a_date_that_is_none_is_refused(
     status, _, err = sordino(capsys, *gender_options(tables, 3), "--out", tmp_path)
     assert status == 2
     assert f"SOURCE_DATE_EPOCH={message}" in err
+
+
+def test_the_columns_that_were_taken_are_told_everywhere(
+    tables: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = (*gender_options(tables, 3), "--out", tmp_path)
+    _, out, err = sordino(capsys, *options, "--json", tmp_path / "result.json")
+    width = frame().filter(regex="^d").shape[1]
+    assert err == ""
+    assert f"{width} dimensions: d0 … d{width - 1}; left out: mood, age" in out
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert result["columns"] == {"count": width, "names": f"d0 … d{width - 1}"}
+    assert (result["left_out"], result["warnings"]) == (["mood", "age"], [])
+    page = (tmp_path / "report.html").read_text()
+    assert f"d0 … d{width - 1}" in page
+    assert "mood, age" in page
