@@ -47,6 +47,9 @@ QUESTIONS: Final = ("recording", "speaker")
 SPACE_PARTS: Final = ("scaling", "components")
 """The parts of the scaled space that are also measured alone."""
 
+WHITENED: Final = (128, 512)
+"""Principal components in which an offset is whitened."""
+
 Mask = NDArray[np.bool_]
 Similarities = dict[str, Matrix]
 
@@ -175,10 +178,10 @@ def space_parts(fitted: Preprocess, public: Preprocess, x: Vectors) -> dict[str,
 
 def _space_similarities(space: Preprocess, public: Preprocess, x: Vectors) -> Similarities:
     """Sizes in a scaled space, the share of a recording that its components hold, and the
-    similarity to its offset (Homer et al. 2008), which differ between recordings that it was fitted
-    on and others.
+    similarity to its offset (Homer et al. 2008), raw and whitened, which differ between recordings
+    that it was fitted on and others.
     """
-    z = space(x)
+    z, candidates = space(x), public(x)
     deviation = np.maximum(z.std(axis=0), np.finfo(np.float32).tiny)
     scaled = np.clip((x - space.offset) * space.factor, *space.config["clip"]) - space.mean
     raw = np.linalg.norm(z, axis=1)
@@ -188,9 +191,20 @@ def _space_similarities(space: Preprocess, public: Preprocess, x: Vectors) -> Si
         "raw": raw,
         "scaled": np.linalg.norm(z / deviation, axis=1),
         "share": raw / whole,
-        "offset": public(x) @ offset,
+        "offset": candidates @ offset,
+        **{f"offset white {count}": _whitened(candidates, offset, count) for count in WHITENED},
     }
     return sizes | {f"{name} small": -size for name, size in sizes.items()}
+
+
+def _whitened(z: Vectors, offset: Vectors, count: int) -> Matrix:
+    """The products of rows with an offset where the `count` leading principal components of the
+    rows have a deviation of 1: an offset then counts where voices hardly differ.
+    """
+    variance, axes = np.linalg.eigh(np.cov(z, rowvar=False))
+    white = axes[:, -count:] / np.sqrt(np.maximum(variance[-count:], np.finfo(np.float32).tiny))
+    products: Matrix = (z @ white) @ (white.T @ offset)
+    return products
 
 
 def _residual_sizes(release: Mixture, z: Vectors) -> Similarities:
