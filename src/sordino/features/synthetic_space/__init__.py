@@ -1,7 +1,8 @@
-"""The scaled space that no recording decides: the scaling of synthetic speech, random directions.
+"""The scaled space that no recording decides: scaling and directions of synthetic speech.
 
     u   features, minus the mean and divided by the deviation of synthetic speech, clipped
-    z   W u, with k random orthonormal directions in the rows of W
+    z   W u, with orthonormal directions in the rows of W: the leading principal components of
+        synthetic speech, then random ones
 
 A mean and a deviation per feature of real recordings recognise each of them, even when they are
 rounded or have noise (`docs/methods/drawn.md`, the scaled space). Those of the voices of eSpeak NG
@@ -15,14 +16,18 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import block_diag
 
 from sordino.features.preprocess import SCALE_RANGES, Preprocess
 from sordino.signal.feature_sets import FEATURE_SETS, Joined
 
 SETS: Final = ("mel", "speech", "speech-tiny")
-"""The feature sets with a scaling of synthetic speech: two numbers per feature in a file of this
-folder, which `benchmarks/drawn/synthetic_scaling.py` writes.
+"""The feature sets with a model of synthetic speech: a file of this folder, which
+`benchmarks/drawn/synthetic_space.py` writes.
 """
+
+LEADING: Final = 32
+"""Principal components in the model of a set. A joined set has those of all its parts."""
 
 SCALE: Final = "synthetic"
 """The name of the scaling in `Preprocess.config`."""
@@ -47,22 +52,31 @@ def synthetic_space(features: str, components: int) -> Preprocess | None:
     names = [part.name for part in parts if part is not None and part.name in SETS]
     if len(names) < len(parts):
         return None
-    mean, deviation = np.concatenate([_scaling(name) for name in names]).T
+    models = [_model(name) for name in names]
+    mean, deviation = np.concatenate([model[:, :2] for model in models]).T
     clip = SCALE_RANGES["zscore"]
     config = {"scale": SCALE, "components": components, "clip": list(clip)}
-    directions = _directions(min(components, len(mean)), len(mean))
+    directions = _directions([model[:, 2:] for model in models], components)
     return Preprocess(config, mean, 1 / deviation, np.zeros(len(mean)), directions)
 
 
-def _scaling(name: str) -> NDArray[np.float64]:
-    """Mean and deviation of each feature of synthetic speech, `(d, 2)`."""
-    file = resources.files(__name__) / f"{name}.csv"
-    return np.loadtxt(file.read_text("utf-8").splitlines(), delimiter=",", skiprows=1)
+def _model(name: str) -> NDArray[np.float64]:
+    """The mean, the deviation and the loadings of `LEADING` components of each feature of synthetic
+    speech, `(d, 2 + LEADING)`.
+    """
+    with (resources.files(__name__) / f"{name}.npy").open("rb") as file:
+        return np.asarray(np.load(file, allow_pickle=False), np.float64)
 
 
-def _directions(count: int, dims: int) -> NDArray[np.float64]:
-    """Random orthonormal directions, `(count, dims)`; those of the features if count = dims."""
-    if count == dims:
-        return np.eye(dims)
-    normal = np.random.default_rng(_SEED).standard_normal((dims, count))
-    return np.asarray(np.linalg.qr(normal)[0].T, np.float64)
+def _directions(loadings: list[NDArray[np.float64]], count: int) -> NDArray[np.float64]:
+    """At most `count` orthonormal directions, `(count, dims)`: the first component of each part,
+    the second ones, and so on, and then random directions.
+    """
+    dims = sum(map(len, loadings))
+    leading = block_diag(*loadings)  # (dims, parts * LEADING)
+    order = np.arange(leading.shape[1]).reshape(len(loadings), -1).T.ravel()
+    random = np.random.default_rng(_SEED).standard_normal((dims, dims))
+    both = np.concatenate([leading[:, order], random], axis=1)[:, : min(count, dims)]
+    orthonormal, triangle = np.linalg.qr(both)
+    directions: NDArray[np.float64] = (orthonormal * np.sign(np.diag(triangle))).T
+    return directions
