@@ -1,12 +1,12 @@
 """The outputs of a drawn release: synthetic vectors of a class that repeat no recording.
 
-    y      vectors in their leading principal components, from the mean of the class means, whitened
-           by the covariance within classes
+    y      vectors in their leading dimensions, from the mean of the class means, whitened by the
+           covariance within classes
     Q      the directions between the class means: one fewer than classes, orthonormal
     u_s    the mean of Qᵀ y over the recordings of the class of speaker s, clipped to length 1
     t      the mean of u_s over speakers plus Gaussian noise, scaled to a length of `DISTANCE`
     p      the vector of Q t, plus `SPREAD` times the deviation within classes times standard normal
-           numbers, along the leading components and in all dimensions of the rest
+           numbers, in all dimensions
 
 A class has `COUNT` prototypes with the same t and other random numbers. t alone depends on the
 recordings of the class, and has a few numbers. Given the model of speech (its mean, spread and
@@ -41,9 +41,9 @@ EPSILON: Final = 6.0
 DELTA: Final = 1e-5
 """The delta of all prototypes of a release; below 1 / speakers."""
 
-LEADING: Final = 32
-"""Leading principal components in which classes differ. With more, the directions themselves remember the
-recordings.
+LEADING: Final = 64
+"""Leading dimensions in which classes differ: those that are components of synthetic speech in the
+scaled space of `speech+mel`. With more, the directions themselves remember the recordings.
 """
 
 DISTANCE: Final = 11.0
@@ -84,8 +84,8 @@ def prototypes(
 ) -> Vectors:
     """The prototypes of the first classes, `(len(names) * COUNT, d)` float32, class after class.
 
-    - `z`: `(n, d)`; only the first `leading` principal components distinguish classes. `label`:
-      codes from 0, `(n,)`; `speaker`: `(n,)`.
+    - `z`: `(n, d)`, those dimensions first that vary most; only the first `leading` distinguish
+      classes. `label`: codes from 0, `(n,)`; `speaker`: `(n,)`.
     - `names`: of the classes with prototypes, for errors; further codes only decide the directions.
     - `random`: of an estimate. Without it, all random numbers are those of the operating system, as
       the guarantee requires.
@@ -122,7 +122,8 @@ def prototypes(
         means = DISTANCE * means / np.maximum(length, np.finfo(np.float64).tiny)
     centres = np.repeat(model.vectors(means), COUNT, axis=0)
     random = np.random.default_rng() if random is None else random
-    return np.asarray(centres + SPREAD * model.noise(len(centres), random), np.float32)
+    noise = SPREAD * model.deviation * random.standard_normal(centres.shape)
+    return np.asarray(centres + noise, np.float32)
 
 
 def mean_noise(epsilon: float, speakers: int, classes: int) -> float:
@@ -155,11 +156,9 @@ class _Model:
     """A model of speech: where it lies, how it spreads, and the directions between classes."""
 
     mean: Matrix  # (d,)
-    axes: Matrix  # (d, leading), orthonormal
-    deviation: Matrix  # (leading,), within classes, along the axes
-    rest: Matrix  # (d,), the deviation within classes of what the axes leave
-    to_position: Matrix  # (d, directions)
-    to_vector: Matrix  # (directions, d)
+    deviation: Matrix  # (d,), within classes
+    to_position: Matrix  # (leading, directions)
+    to_vector: Matrix  # (directions, leading)
 
     @classmethod
     def fit(cls, z: Matrix, label: Codes, leading: int) -> _Model:
@@ -167,44 +166,26 @@ class _Model:
         present, code = np.unique(label, return_inverse=True)
         means = np.stack([z[code == number].mean(axis=0) for number in range(len(present))])
         mean = means.mean(axis=0)  # that of all would lie near the most frequent class
-        axes = _principal(z, leading)
         residual = z - means[code]
-        within = residual @ axes  # (n, leading)
+        within = residual[:, :leading]
         covariance = within.T @ within / len(z)
         sphere = np.trace(covariance) / leading * np.eye(leading)
-        values, turn = np.linalg.eigh((1 - _SHRINKAGE) * covariance + _SHRINKAGE * sphere)
+        values, axes = np.linalg.eigh((1 - _SHRINKAGE) * covariance + _SHRINKAGE * sphere)
         root = np.sqrt(np.maximum(values, np.finfo(np.float64).tiny))
-        whiten, colour = axes @ (turn / root), (turn * root).T @ axes.T
-        directions = np.linalg.svd((means - mean) @ whiten, full_matrices=False)[2]
-        directions = directions[: len(means) - 1]
+        whitened = (means - mean)[:, :leading] @ (axes / root)
+        directions = np.linalg.svd(whitened, full_matrices=False)[2][: len(means) - 1]
         return cls(
-            mean,
-            axes,
-            within.std(axis=0),
-            (residual - within @ axes.T).std(axis=0),
-            whiten @ directions.T,
-            directions @ colour,
+            mean, residual.std(axis=0), (axes / root) @ directions.T, directions @ (axes * root).T
         )
-
-    def noise(self, count: int, random: np.random.Generator) -> Matrix:
-        """Random vectors with the deviation within classes, `(count, d)`."""
-        along = self.deviation * random.standard_normal((count, len(self.deviation)))
-        return along @ self.axes.T + self.rest * random.standard_normal((count, len(self.rest)))
 
     def position(self, z: Matrix) -> Matrix:
         """Vectors in the directions between classes, `(n, directions)`."""
-        position: Matrix = (z - self.mean) @ self.to_position
+        leading = len(self.to_position)
+        position: Matrix = (z - self.mean)[:, :leading] @ self.to_position
         return position
 
     def vectors(self, position: Matrix) -> Matrix:
         """The vectors of positions, `(n, d)`; the mean of all in the other directions."""
-        vectors: Matrix = self.mean + position @ self.to_vector
+        vectors = np.tile(self.mean, (len(position), 1))
+        vectors[:, : self.to_vector.shape[1]] += position @ self.to_vector
         return vectors
-
-
-def _principal(z: Matrix, count: int) -> Matrix:
-    """The first principal components of rows `(n, d)`, `(d, count)`, orthonormal."""
-    if count == z.shape[1]:
-        return np.eye(count)
-    axes: Matrix = np.linalg.eigh(np.cov(z, rowvar=False))[1]
-    return axes[:, : -count - 1 : -1]
