@@ -38,7 +38,7 @@ def prepare(made: Made, is_public: np.ndarray, public: np.ndarray | None = None)
 
 
 def test_two_fits_of_other_people_have_the_same_space(made: Made, tmp_path: Path) -> None:
-    half = np.isin(made.corpus.speaker, np.unique(made.corpus.speaker)[::2])
+    half = np.isin(made.corpus.speaker, np.unique(made.corpus.speaker)[:15])
     first, second = (
         protocol.prepare(
             made.corpus.select(rows), "mel", BUNDLE_OPTIONS, max_draws=1, cache=tmp_path, jobs=1

@@ -48,7 +48,9 @@ SPACE_PARTS: Final = ("scaling", "components")
 """The parts of the scaled space that are also measured alone."""
 
 WHITENED: Final = (128, 512)
-"""Principal components in which an offset is whitened."""
+"""Principal components that an attacker whitens."""
+
+_LEAST: Final = 1e-6  # variance of a component that is more than a rounding error
 
 Mask = NDArray[np.bool_]
 Similarities = dict[str, Matrix]
@@ -148,21 +150,28 @@ def draw_games(speaker: NDArray[np.str_], gender: Codes, seed: int) -> Iterator[
 
 
 def similarities(z: Vectors, prototypes: Vectors) -> Similarities:
-    """Similarities of candidates to the nearest prototype and to all, raw and with every dimension
-    on one scale.
-    """
+    """Similarities of candidates to the nearest prototype and to all, raw and whitened."""
     scores: Similarities = {}
-    deviation = np.maximum(z.std(axis=0), np.finfo(np.float32).tiny)
-    for scale, factor in (("raw", np.ones_like(deviation)), ("scaled", 1 / deviation)):
-        a, b = z * factor, prototypes * factor
+    bases = {"raw": np.eye(z.shape[1]), **{f"white {k}": whitening(z, k) for k in WHITENED}}
+    for basis, directions in bases.items():
+        a, b = z @ directions, prototypes @ directions
         product = a @ b.T
         lengths = np.linalg.norm(a, axis=1)[:, None], np.linalg.norm(b, axis=1)
         cosine = product / np.maximum(lengths[0] * lengths[1], np.finfo(np.float32).tiny)
         distance = lengths[0] ** 2 - 2 * product + lengths[1] ** 2
         for kind, similarity in (("product", product), ("cosine", cosine), ("near", -distance)):
-            scores[f"{scale} {kind} max"] = similarity.max(axis=1)
-            scores[f"{scale} {kind} mean"] = similarity.mean(axis=1)
+            scores[f"{basis} {kind} max"] = similarity.max(axis=1)
+            scores[f"{basis} {kind} mean"] = similarity.mean(axis=1)
     return scores
+
+
+def whitening(z: Vectors, count: int) -> Matrix:
+    """The directions of the `count` leading principal components of rows `(n, d)`, scaled so that
+    the rows have a deviation of 1 in each: small differences between voices then count too.
+    """
+    variance, axes = np.linalg.eigh(np.cov(z, rowvar=False))
+    directions: Matrix = axes[:, -count:] / np.sqrt(np.maximum(variance[-count:], _LEAST))
+    return directions
 
 
 def space_parts(fitted: Preprocess, public: Preprocess, x: Vectors) -> dict[str, Similarities]:
@@ -192,19 +201,11 @@ def _space_similarities(space: Preprocess, public: Preprocess, x: Vectors) -> Si
         "scaled": np.linalg.norm(z / deviation, axis=1),
         "share": raw / whole,
         "offset": candidates @ offset,
-        **{f"offset white {count}": _whitened(candidates, offset, count) for count in WHITENED},
     }
+    for count in WHITENED:
+        white = whitening(candidates, count)
+        sizes[f"offset white {count}"] = (candidates @ white) @ (offset @ white)
     return sizes | {f"{name} small": -size for name, size in sizes.items()}
-
-
-def _whitened(z: Vectors, offset: Vectors, count: int) -> Matrix:
-    """The products of rows with an offset where the `count` leading principal components of the
-    rows have a deviation of 1: an offset then counts where voices hardly differ.
-    """
-    variance, axes = np.linalg.eigh(np.cov(z, rowvar=False))
-    white = axes[:, -count:] / np.sqrt(np.maximum(variance[-count:], np.finfo(np.float32).tiny))
-    products: Matrix = (z @ white) @ (white.T @ offset)
-    return products
 
 
 def _residual_sizes(release: Mixture, z: Vectors) -> Similarities:

@@ -73,10 +73,11 @@ def _directions(loadings: list[NDArray[np.float64]], count: int) -> NDArray[np.f
     the second ones, and so on, and then random directions.
     """
     dims = sum(map(len, loadings))
+    count = min(count, dims)
     leading = block_diag(*loadings)  # (dims, parts * LEADING)
     order = np.arange(leading.shape[1]).reshape(len(loadings), -1).T.ravel()
-    random = np.random.default_rng(_SEED).standard_normal((dims, dims))
-    both = np.concatenate([leading[:, order], random], axis=1)[:, : min(count, dims)]
+    random = np.random.default_rng(_SEED).standard_normal((dims, count))
+    both = np.concatenate([leading[:, order], random], axis=1)[:, :count]
     orthonormal, triangle = np.linalg.qr(both)
     directions: NDArray[np.float64] = (orthonormal * np.sign(np.diag(triangle))).T
     return directions
