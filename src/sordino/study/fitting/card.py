@@ -221,7 +221,9 @@ _RATES: Final = (
 )
 
 
-_SYNTHETIC: Final = "The scaling of synthetic speech, and random directions: no recording decides it."
+_SYNTHETIC: Final = (
+    "The scaling of synthetic speech, and random directions: no recording decides it."
+)
 _PUBLIC: Final = "Fitted on public recordings of other people."
 _FITTED: Final = (
     "Fitted on the speakers named: scaling and principal components recognise their recordings."
