@@ -97,7 +97,7 @@ def fit(job: Job) -> TrainedNetwork:
     """The network with the weights of its best validation epoch."""
     module, settings = copy.deepcopy(job.module), job.settings
     optimizer = torch.optim.Adam(
-        [p for p in module.parameters() if p.requires_grad], lr=settings.learning_rate
+        [p for p in module.parameters() if p.requires_grad], lr=settings.learning_rate, fused=True
     )
     generator = torch.Generator().manual_seed(job.seed)
     best, last, state, history = math.inf, 0, copy.deepcopy(module.state_dict()), []
@@ -106,12 +106,12 @@ def fit(job: Job) -> TrainedNetwork:
         for epoch in range(settings.epochs):
             train = job.refresh(generator, epoch) if job.refresh else job.train
             module.train()
-            for rows in batches(len(train["x"]), settings.batch, generator):
+            order = batches(len(train["x"]), settings.batch, generator)
+            shuffled = {name: values[order].unbind() for name, values in train.items()}
+            for step in range(len(order)):
                 optimizer.zero_grad()
-                loss = job.loss(
-                    module, {name: values[rows] for name, values in train.items()}
-                ).mean()
-                torch.autograd.backward(loss)
+                loss = job.loss(module, {name: rows[step] for name, rows in shuffled.items()})
+                torch.autograd.backward(loss.mean())
                 optimizer.step()
             if job.validation is None:
                 continue
