@@ -8,8 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,7 @@ from sordino.errors import ReleaseError
 from sordino.metrics.bound import Bound
 from sordino.nn.fit import Plan, run_plan, run_rounds
 from sordino.nn.stack import fit_stacks
+from sordino.nn.training_device import training_device
 from sordino.policy import Policy
 from sordino.release import Drawn, DrawnFitter, Fitter, MixtureFitter, Release, plan_all
 from sordino.release.drawn.fit import Space, bounds_of_decisions, crossfit_decisions
@@ -55,7 +56,8 @@ def predictions(
     The columns of the guesses are `sordino.attack.PREDICTION_COLUMNS`.
 
     Finished units are read from `folder`. On a CPU, each core runs one unit at a time with one
-    thread. With a GPU, the networks of all units are first trained there as stacks.
+    thread. With a GPU (`sordino.nn.train_on`), the networks of all units are first trained there as
+    stacks.
     """
     study = _Study(inputs, options, Fitters.with_registered(fitters))
     units = {
@@ -150,7 +152,9 @@ class _Unit:
             parts.test,
         )
         fitters = self.study.fitters.describe(self.fitters)
-        return json.dumps([digest, self.policy.hash, fitters, *(part.tolist() for part in rows)])
+        key = [digest, self.policy.hash, fitters, *(part.tolist() for part in rows)]
+        device = training_device()
+        return json.dumps(key if device == "cpu" else [*key, device])
 
     def space(self, transform: Rows | None = None) -> Vectors:
         """The vectors of this draw in the scaled space, of recordings and copies."""
@@ -253,29 +257,41 @@ class _Unit:
 
 
 def _compute(units: Sequence[_Unit], jobs: int) -> Iterable[Finished]:
-    if torch.cuda.is_available():
-        spaces = [unit.space() for unit in units]
-        plans = [unit.plan(z) for unit, z in zip(units, spaces, strict=True)]
-        calls = zip(units, spaces, run_rounds(plans, fit_stacks), strict=True)
-        return parallel.map(_attack, calls, jobs=jobs)
-    return parallel.map(_finish, units, jobs=jobs)
+    device = training_device()
+    if device == "cpu":
+        return parallel.map(_finish, units, jobs=jobs)
+    return _compute_stacked(units, jobs, device)
+
+
+def _compute_stacked(units: Sequence[_Unit], jobs: int, device: str) -> Iterable[Finished]:
+    """The units, with the networks of all of them trained as stacks on a device."""
+    spaces = [unit.space() for unit in units]
+    plans = [unit.plan(z) for unit, z in zip(units, spaces, strict=True)]
+    fitted = run_rounds(plans, partial(fit_stacks, device=device))
+    return parallel.map(_attack, zip(units, spaces, fitted, strict=True), jobs=jobs)
 
 
 def _attack(call: tuple[_Unit, Vectors, tuple[RiskAttacker, list[Release]]]) -> Finished:
     unit, z, (ignorant, releases) = call
-    unit.study.fitters.add_attackers()
-    return unit.attack(z, ignorant, releases)
+    with _one_thread(unit):
+        return unit.attack(z, ignorant, releases)
 
 
 def _finish(unit: _Unit) -> Finished:
-    """The unit, computed in one thread: this gives the same bytes on every machine."""
+    with _one_thread(unit):
+        z = unit.space()
+        return unit.attack(z, *run_plan(unit.plan(z)))
+
+
+@contextmanager
+def _one_thread(unit: _Unit) -> Iterator[None]:
+    """Compute a unit in one thread: this gives the same bytes on every machine."""
     torch.set_num_threads(1)
     unit.study.fitters.add_attackers()
     with threadpool_limits(1), warnings.catch_warnings():
         # A release with few prototypes warns. The record has their number.
         warnings.filterwarnings("ignore", ".* sound like ")
-        z = unit.space()
-        return unit.attack(z, *run_plan(unit.plan(z)))
+        yield
 
 
 def _sources(estimator: BaseEstimator) -> list[str]:
