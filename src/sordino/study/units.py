@@ -49,6 +49,7 @@ def predictions(
     *,
     policies: Sequence[Policy] = POLICIES,
     fitters: Fitters | None = None,
+    informed: bool = True,
     jobs: int = 0,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """The guesses of all attackers on all test utterances, and the record of each unit by name.
@@ -58,8 +59,11 @@ def predictions(
     Finished units are read from `folder`. On a CPU, each core runs one unit at a time with one
     thread. With a GPU (`sordino.nn.train_on`), the networks of all units are first trained there as
     stacks.
+
+    `informed=False` leaves out informed attackers, membership inference and bounds. A choice
+    between releases needs none of them.
     """
-    study = _Study(inputs, options, Fitters.with_registered(fitters))
+    study = _Study(inputs, options, Fitters.with_registered(fitters), informed)
     units = {
         unit.name: unit
         for unit in (_Unit(study, parts, policy) for parts in inputs.draws for policy in policies)
@@ -108,6 +112,7 @@ class _Study:
     inputs: Inputs
     options: Options
     fitters: Fitters
+    informed: bool = True
 
     @property
     def digest(self) -> str:
@@ -154,7 +159,9 @@ class _Unit:
         fitters = self.study.fitters.describe(self.fitters)
         key = [digest, self.policy.hash, fitters, *(part.tolist() for part in rows)]
         device = training_device()
-        return json.dumps(key if device == "cpu" else [*key, device])
+        key += [] if device == "cpu" else [device]
+        key += [] if self.study.informed else ["not informed"]
+        return json.dumps(key)
 
     def space(self, transform: Rows | None = None) -> Vectors:
         """The vectors of this draw in the scaled space, of recordings and copies."""
@@ -227,12 +234,13 @@ class _Unit:
                 ignorant=ignorant,
                 families=self.study.options.families,
                 seed=self.parts.draw,
+                informed=self.study.informed,
             )
             for release in releases
         ]
         record = {
-            "bounds": self.bounds(),
-            "membership": self.membership(),
+            "bounds": self.bounds() if self.study.informed else {},
+            "membership": self.membership() if self.study.informed else {},
             "components": z.shape[1],
             "risk_validation_losses": list(ignorant.losses),
             "releases": {
