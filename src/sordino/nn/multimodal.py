@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import layer_norm, linear, pad, relu
+from torch.nn.functional import layer_norm, linear, pad
 
 from sordino.errors import ReleaseError
 from sordino.nn.fit import Batch
@@ -154,9 +154,12 @@ class StreamEncoder(nn.Module):
         convolutions: Any = self.convolutions
         for convolution in convolutions:
             around = self.before, -x.shape[1] % self.stride
-            x = relu(convolve(convolution, pad(x, (0, 0, *around)) if any(around) else x))
+            x = convolve(convolution, pad(x, (0, 0, *around)) if any(around) else x)
             lengths = (lengths + self.stride - 1) // self.stride
-            x = x * mask(lengths, x.shape[1])[..., None]  # (n, longest / stride, kernels)
+            # in place: relu(x mask) has the values and the derivatives of relu(x) mask
+            x = x.mul_(
+                mask(lengths, x.shape[1])[..., None]
+            ).relu_()  # (n, longest / stride, kernels)
         states = gru(self.recurrence, x.transpose(0, 1))  # (steps, n, gru_width)
         counted = mask(lengths, len(states)).t()[..., None]  # (steps, n, 1)
         pooled: Tensor = (states * counted).sum(dim=0) / lengths[:, None]

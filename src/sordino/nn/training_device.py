@@ -30,7 +30,9 @@ def resolve_device(name: str) -> str:
     'cpu'
     """
     if name not in TRAINING_DEVICES:
-        raise StudyError(f"device {name!r}, expected one of {', '.join(TRAINING_DEVICES)}: choose one")
+        raise StudyError(
+            f"device {name!r}, expected one of {', '.join(TRAINING_DEVICES)}: choose one"
+        )
     available = torch.cuda.is_available()
     if name == "cuda" and not available:
         raise StudyError(
