@@ -62,7 +62,8 @@ class _Layer(torch.autograd.Function):
             [a[:, :, : 2 * width] + bias[: 2 * width], bias[2 * width :].expand(steps, n, width)],
             dim=2,
         )
-        states, candidates = a.new_zeros(steps + 1, n, width), a[:, :, 2 * width :].contiguous()
+        states = a.new_zeros(steps + 1, n, width)
+        candidates = a[:, :, 2 * width :].clone(memory_format=torch.contiguous_format)
         transposed = weight.t().contiguous()
         parts = (gates, gates[:, :, : 2 * width], *torch.split(gates, width, dim=2), candidates)
         steps_of = (part.unbind() for part in (*parts, states[:-1], states[1:]))
