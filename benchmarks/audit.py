@@ -17,11 +17,7 @@ from sordino.attack import FULL, QUICK, Audit
 
 def main() -> None:
     """Print the seconds of a quick audit, of a full audit and of a test with scikit-learn."""
-    random = np.random.default_rng(0)
-    speaker = np.repeat(np.arange(40), 50)
-    gender = speaker % 2
-    voices = random.normal(0, 0.6, (40, 256))[speaker]
-    x = voices + random.normal(0, 0.8, (2000, 256))
+    x, gender, speaker = table()
     with threadpool_limits(1):
         for name, families in (("quick", QUICK), ("full", FULL)):
             audit = Audit(families, jobs=0)
@@ -35,7 +31,7 @@ def main() -> None:
                 flush=True,
             )
         start = time.perf_counter()
-        auc, shuffles = _tuned_svm(x, speaker), 3
+        auc, shuffles = tuned_svm(x, speaker), 3
         seconds = (time.perf_counter() - start) / shuffles
         print(
             f"scikit-learn, one tuned SVM refitted on {shuffles} shuffles: {auc:.2f} AUC, "
@@ -43,7 +39,15 @@ def main() -> None:
         )
 
 
-def _tuned_svm(x: NDArray[np.float64], speaker: NDArray[np.intp]) -> float:
+def table() -> tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.intp]]:
+    """The vectors, with the gender and the speaker of each; voices differ and genders do not."""
+    random = np.random.default_rng(0)
+    speaker = np.repeat(np.arange(40), 50)
+    voices = random.normal(0, 0.6, (40, 256))[speaker]
+    return voices + random.normal(0, 0.8, (2000, 256)), speaker % 2, speaker
+
+
+def tuned_svm(x: NDArray[np.float64], speaker: NDArray[np.intp]) -> float:
     """The mean AUC of a tuned SVM that is refitted on every shuffle of gender over speakers."""
     from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
     from sklearn.svm import SVC

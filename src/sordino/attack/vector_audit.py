@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -36,6 +35,7 @@ from sordino.attack.splits import SplitPlan, crossfit
 from sordino.corpora import labels
 from sordino.define import Knowledge
 from sordino.errors import AttackError
+from sordino.storage import Location
 from sordino.types import Matrix, Rows
 
 RELEASED: Final = "released"
@@ -145,7 +145,7 @@ class Audit:
     seed: int = 0
     estimators: Mapping[str, BaseEstimator] = field(default_factory=dict)
     jobs: int = 1
-    cache: Path | None = None
+    cache: Location | None = None
 
     def __post_init__(self) -> None:
         if self.families or not self.estimators:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sordino.errors import FeatureError
+from sordino.storage import Location
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,11 +30,11 @@ class AuditInput:
 
 
 def read(
-    table: Path,
+    table: Location,
     secrets: Sequence[str],
     tasks: Sequence[str],
     speaker: str,
-    reference: Path | None,
+    reference: Location | None,
     ignore: Sequence[str],
     columns: Sequence[str],
     continuous: Sequence[str],

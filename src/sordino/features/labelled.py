@@ -9,19 +9,21 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sordino import storage
 from sordino.corpora import labels
 from sordino.corpora.labels import fold, near, quote
 from sordino.corpora.table import NUMBERS
 from sordino.errors import FeatureError
 from sordino.features.dimensions import RESERVED, ColumnChoice, abbreviate, choose_columns, matrix
 from sordino.features.tables import distinct_ends, read_table
+from sordino.storage import Location
 
 CLASSES: Final = 10
 """Numeric labels with at most so many values are classes, others a continuous secret."""
@@ -31,7 +33,7 @@ CLASSES: Final = 10
 class Labelled:
     """The vectors and labels of a table."""
 
-    path: Path
+    path: Location
     x: NDArray[np.float64]
     """`(rows, dims)`"""
     labels: pd.DataFrame
@@ -46,7 +48,7 @@ class Labelled:
 
 
 def read_labelled(
-    path: str | Path,
+    path: str | Location,
     names: Sequence[str],
     *,
     ignore: Sequence[str] = (),
@@ -62,7 +64,7 @@ def read_labelled(
     column that is not continuous, and for the errors of `choose_columns`; `StorageError` for an
     unreadable file.
     """
-    path = Path(path)
+    path = storage.location(path)
     unlabelled = [name for name in continuous if name not in names]
     if unlabelled:
         raise FeatureError(
@@ -102,14 +104,18 @@ def _step_without(name: str) -> str:
 
 
 def read_reference(
-    path: str | Path, table: Labelled, *, ignore: Sequence[str] = (), columns: Sequence[str] = ()
+    path: str | Location,
+    table: Labelled,
+    *,
+    ignore: Sequence[str] = (),
+    columns: Sequence[str] = (),
 ) -> Labelled:
     """The unprotected vectors of the rows of a table, with the same choice of dimensions.
 
     Common labels and keys must agree row by row. Raises `FeatureError` for another number of rows,
     and for the first row that differs; warns where the tables have no common column.
     """
-    path = Path(path)
+    path = storage.location(path)
     apart = [str(name) for name in table.metadata.columns]
     frame = read_table(path, {*apart, *ignore, *RESERVED} - {"start", "end"})
     if len(frame) != len(table):
@@ -130,7 +136,7 @@ def read_reference(
     )
 
 
-def _label(path: Path, name: str, column: pd.Series, continuous: bool) -> NDArray[Any]:
+def _label(path: Location, name: str, column: pd.Series, continuous: bool) -> NDArray[Any]:
     """One column of labels as text, or as numbers where it is continuous."""
     title = f"{path}: column `{name}`"
     written = labels.require_texts(title, column, FeatureError, column=name)
@@ -172,7 +178,7 @@ def _number(text: str) -> float:
     return value if math.isfinite(value) else math.nan
 
 
-def _agree(path: Path, frame: pd.DataFrame, table: Labelled, names: Sequence[str]) -> list[str]:
+def _agree(path: Location, frame: pd.DataFrame, table: Labelled, names: Sequence[str]) -> list[str]:
     """Raise for the first row that differs in a common column; a warning without common columns."""
     if not names:
         return [

@@ -20,9 +20,13 @@ from sordino.corpora.labels import fold
 from sordino.errors import FeatureError, SordinoError
 from sordino.features import table_size
 from sordino.features.csv_table import read_csv
+from sordino.storage import Location
 
 KEY_COLUMNS: Final = ("file", "start", "end", "utterance")
 """The columns that identify the utterance of a row, in any capitals."""
+
+LARGEST_DOWNLOAD: Final = 1 << 36
+"""The limit of a table behind a URL: it is copied to a temporary folder of this machine."""
 
 EXPECTED: Final = "a table with one row an utterance"
 
@@ -30,7 +34,7 @@ SHARD_SUFFIX: Final = ".shards"
 """The end of the name of a folder of shards (`sordino.features.shards`), read like a table."""
 
 
-def read_table(path: str | Path, text: Collection[str] = ()) -> pd.DataFrame:
+def read_table(path: str | Location, text: Collection[str] = ()) -> pd.DataFrame:
     """The columns of a table, with a named index as a column, and with columns of lists spread to
     one column per value.
 
@@ -41,6 +45,16 @@ def read_table(path: str | Path, text: Collection[str] = ()) -> pd.DataFrame:
     memory (before it is decoded) or for the limits of `table_size`; `StorageError` for an
     unreadable file.
     """
+    path = storage.location(path)
+    if path.suffix.lower() == SHARD_SUFFIX:
+        return _read(storage.on_this_machine(path, "a folder of shards"), text)
+    table_suffix(path)
+    with storage.local_copy(path, LARGEST_DOWNLOAD) as file:
+        return _read(file, text)
+
+
+def _read(path: Path, text: Collection[str]) -> pd.DataFrame:
+    """`read_table` of a file of this machine."""
     path = textfile.home(path)
     if path.suffix.lower() == SHARD_SUFFIX:
         table_size.check_memory(path)
@@ -102,7 +116,7 @@ def _decoded(path: Path, suffix: str, text: Collection[str]) -> pd.DataFrame:
             ) from error
 
 
-def table_suffix(path: Path) -> str:
+def table_suffix(path: Location) -> str:
     """The suffix of a table in one file, in lower case; raises `FeatureError` for another one."""
     suffix = path.suffix.lower()
     if suffix not in _READERS:

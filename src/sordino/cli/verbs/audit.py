@@ -22,6 +22,7 @@ from sordino.cli.options import (
 )
 from sordino.cli.output import print_lines
 from sordino.errors import StorageError
+from sordino.storage import Location, location, writable_location
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,9 +34,11 @@ if TYPE_CHECKING:
     from sordino.report.vector_estimates import SpeakerAttacks
 
 TableArgument = Annotated[
-    Path,
+    Location,
     typer.Argument(
-        metavar="TABLE", help="Vectors and labels, one row per utterance: .parquet, .csv or .npz."
+        metavar="TABLE",
+        parser=location,
+        help="Vectors and labels, one row per utterance: .parquet, .csv or .npz, or its URL.",
     ),
 ]
 SecretOption = Annotated[
@@ -54,8 +57,13 @@ TaskOption = Annotated[
     ),
 ]
 ReferenceOption = Annotated[
-    Path | None,
-    typer.Option("--reference", metavar="TABLE", help="The unprotected vectors of the same rows."),
+    Location | None,
+    typer.Option(
+        "--reference",
+        metavar="TABLE",
+        parser=location,
+        help="The unprotected vectors of the same rows.",
+    ),
 ]
 IgnoreOption = Annotated[
     list[str] | None,
@@ -92,10 +100,11 @@ ShufflesOption = Annotated[
     ),
 ]
 AssessmentOption = Annotated[
-    Path | None,
+    Location | None,
     typer.Option(
         "--assessment",
         metavar="FILE.html|.docx",
+        parser=writable_location,
         help="Also write a section for a data-protection impact assessment: the figures by "
         "article of the GDPR and the AI Act.",
     ),
@@ -149,7 +158,7 @@ def audit(
 
     if assessment is not None:
         section.check_path(assessment)
-        if assessment.resolve() == (out / "report.html").resolve():
+        if _resolved(assessment) == _resolved(out / "report.html"):
             raise StorageError(
                 f"{assessment}: the page of the audit itself, expected another file: rename it"
             )
@@ -185,6 +194,11 @@ def audit(
     print_results(results, secrets, estimates, out / "report.html", json, vectors)
     if assessment is not None and json != "-":
         print_lines([str(assessment)])
+
+
+def _resolved(path: Location) -> Location:
+    """The file without links and dots; a URL has none."""
+    return path.resolve() if isinstance(path, Path) else path
 
 
 def _attack(
