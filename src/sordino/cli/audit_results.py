@@ -58,7 +58,13 @@ def _verdicts(audits: Sequence[AuditResult]) -> dict[str, Any]:
             for figure in ("reached_auc_reported", "power")
         },
         "rows": {
-            audit.secret.name: {"audited": len(audit.rows), "of": audit.available}
+            audit.secret.name: {
+                "audited": len(audit.rows),
+                "of": audit.available,
+                "speakers": audit.speakers,
+                "of_speakers": audit.available_speakers,
+                "seed": audit.config["seed"],
+            }
             for audit in audits
         },
     }

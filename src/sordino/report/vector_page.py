@@ -160,9 +160,10 @@ def _sentences(audited: AuditResult, table: Estimates) -> list[str]:
 def sampling_notes(audits: Sequence[AuditResult]) -> list[str]:
     """A sentence for each audit of a sample of the rows."""
     notes = [
-        f"The audit used {len(audited.rows):,} of {audited.available:,} rows of "
-        f"{audited.speakers:,} speakers, sampled evenly over speakers. An audit of more rows "
-        "(--rows) takes longer and can find more leaks."
+        f"The audit used {len(audited.rows):,} of {audited.available:,} rows, of "
+        f"{audited.speakers:,} of {audited.available_speakers:,} speakers, drawn evenly over the "
+        f"speakers with seed {audited.config['seed']}. An audit of more rows (--rows) takes longer "
+        "and can find more leaks."
         for audited in audits
         if len(audited.rows) < audited.available
     ]

@@ -38,7 +38,17 @@ TableArgument = Annotated[
     typer.Argument(
         metavar="TABLE",
         parser=location,
-        help="Vectors and labels, one row per utterance: .parquet, .csv or .npz, or its URL.",
+        help="Vectors and labels, one row per utterance: .parquet, .csv, .npz or a folder .shards; "
+        "vectors alone: .npy; or the URL of a file.",
+    ),
+]
+ArrayLabelsOption = Annotated[
+    Location | None,
+    typer.Option(
+        "--labels",
+        metavar="TABLE",
+        parser=location,
+        help="The labels of a .npy array: a table with one row for each of its rows.",
     ),
 ]
 SecretOption = Annotated[
@@ -127,6 +137,7 @@ def audit(
     speaker: SpeakerOption = "speaker",
     task: TaskOption = None,
     reference: ReferenceOption = None,
+    labels: ArrayLabelsOption = None,
     ignore: IgnoreOption = None,
     columns: ColumnsOption = None,
     continuous: ContinuousOption = None,
@@ -164,7 +175,10 @@ def audit(
             )
     secrets, tasks = list(dict.fromkeys(secret)), list(dict.fromkeys(task or ()))
     vectors = audit_table.read(
-        table, secrets, tasks, speaker, reference, ignore or (), columns or (), continuous or ()
+        audit_table.AuditFiles(table, labels, reference),
+        audit_table.AuditColumns(
+            secrets, tasks, speaker, ignore or (), columns or (), continuous or ()
+        ),
     )
     audits = Audit(
         (
@@ -231,15 +245,17 @@ def _attack_speakers(
     from sordino.attack import identity, similarity, utility_probes
     from sordino.attack.vector_audit import REFERENCE, RELEASED
     from sordino.report.vector_estimates import SpeakerAttacks
+    from sordino.types import vectors_at
 
-    x, original = vectors.x[rows], vectors.original
-    tables = {RELEASED: x} if original is None else {RELEASED: x, REFERENCE: original[rows]}
+    x = vectors_at(vectors.x, rows)
+    original = None if vectors.original is None else vectors_at(vectors.original, rows)
+    tables = {RELEASED: x} if original is None else {RELEASED: x, REFERENCE: original}
     _, codes, counts = np.unique(speaker[rows].astype(str), return_inverse=True, return_counts=True)
     known = tables if counts.min() > 1 else {}
     reconstructed = (
         None
         if original is None
-        else utility_probes.crossfit_reconstruction(x, original[rows], codes, seed=seed)
+        else utility_probes.crossfit_reconstruction(x, original, codes, seed=seed)
     )
     return SpeakerAttacks(
         {release: identity.identify(table, codes, seed=seed) for release, table in known.items()},
