@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -25,7 +26,11 @@ def test_informed_attackers_change_no_tradeoff(tmp_path: Path) -> None:
     inputs = Inputs(study.corpus, study.x, sums, protocol.draws(study.corpus, SMALL, sums)[:1])
 
     def guesses(informed: bool) -> pd.DataFrame:
-        settings = {"policies": POLICIES[:1], "fitters": FITTERS, "informed": informed}
+        settings: dict[str, Any] = {
+            "policies": POLICIES[:1],
+            "fitters": FITTERS,
+            "informed": informed,
+        }
         return predictions(inputs, tmp_path / "units", SMALL, jobs=1, **settings)[0]
 
     full, choice = guesses(True), guesses(False)
