@@ -12,8 +12,8 @@ selected for each fold on the *other* folds: its scores of a speaker have no par
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ from sordino import metrics, parallel
 from sordino.attack import row_sampling
 from sordino.attack.attackers import kernels, scaling
 from sordino.attack.attackers.families import QUICK, QUICK_TABLE, available, score_attackers
+from sordino.attack.attackers.kernels import Scores
 from sordino.attack.attackers.score_table import ScoreTable
 from sordino.attack.pooling import POOL_SIZES, patient_guesses
 from sordino.attack.secret import MAX_CLASSES, Secret, labels_of
@@ -198,7 +199,7 @@ class Audit:
         rows = self._sample(x.shape[1], values.ravel(), speakers.ravel())
         setting = _AuditSetting.of(self, Secret.of(name, values[rows], speakers[rows]))
         sample = {release: scaling.in_range(vectors[rows]) for release, vectors in tables.items()}
-        scores = {release: setting.score(vectors, release) for release, vectors in sample.items()}
+        scores = {release: setting.score(sample, release) for release in sample}
         guesses = setting.guesses(sample, scores)
         guesses["row"] = rows[guesses["row"]]
         config = {
@@ -251,11 +252,13 @@ class _AuditSetting:
         shuffled = secret.shuffles(fold, audit.count, audit.seed)
         return cls(audit, secret, fold, crossfit(fold), shuffled)
 
-    def score(self, x: Matrix, release: str) -> ScoreTable:
+    def score(self, sample: Mapping[str, Matrix], release: str) -> ScoreTable:
         """Every attacker's scores of the secret; for the audited release also its statistics on all
-        shuffles.
+        shuffles, and for the reference scores of released vectors of the same width.
         """
-        audit = self.audit
+        audit, x, others = self.audit, sample[release], None
+        if release == REFERENCE and sample[RELEASED].shape[1] == x.shape[1]:
+            others = sample[RELEASED]
         shuffled = self.shuffled if release == RELEASED else self.shuffled[:, :1]
         return score_attackers(
             x,
@@ -264,6 +267,7 @@ class _AuditSetting:
             self.plan,
             audit.families,
             custom=audit.estimators,
+            others=others,
             seed=audit.seed,
             jobs=audit.jobs,
             cache=audit.cache,
@@ -280,9 +284,7 @@ class _AuditSetting:
             )
             for release, table in scores.items()
         }
-        ignorant = []
-        if REFERENCE in sample:
-            ignorant = self.ignorant(sample[RELEASED], sample[REFERENCE])
+        ignorant = self.ignorant(scores[REFERENCE].scores) if REFERENCE in scores else []
         patient = [
             table
             for release, vectors in sample.items()
@@ -301,17 +303,17 @@ class _AuditSetting:
                 pooled = patient_guesses(x, self.secret, self.plan, best, k, QUICK, self.audit.seed)
                 yield pooled.assign(release=release, knowledge=str(Knowledge.PATIENT))
 
-    def ignorant(self, x: Matrix, original: Matrix) -> list[pd.DataFrame]:
+    def ignorant(self, attackers: Sequence[Scores]) -> list[pd.DataFrame]:
         """Guesses of attackers that were trained on original vectors alone; none if released
         vectors have another width.
         """
-        if x.shape[1] != original.shape[1]:
+        before, after = [], []
+        for attacker in attackers:
+            if attacker.transferred is not None:
+                before.append(attacker)
+                after.append(replace(attacker, values=attacker.transferred))
+        if not before:
             return []
-        truth = permutation_test.label_columns(self.secret, self.secret.values[:, None])
-        pairs = list(kernels.ignorant_scores(x, original, truth, self.plan, self.audit.families))
-        if not pairs:
-            return []
-        before, after = ([pair[index] for pair in pairs] for index in (0, 1))
         table = predict(self.secret, self.plan, before, after)
         return [table.assign(release=RELEASED, knowledge=str(Knowledge.IGNORANT))]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from sordino.attack.attackers import kernels, scaling, ties
+from sordino.attack.attackers import kernels, nearest, scaling, ties
 from sordino.attack.secret import Secret
 from sordino.attack.significance import permutation_test
 from sordino.attack.splits import crossfit
@@ -140,7 +140,7 @@ def test_nearest_rows_that_are_equally_far_count_alike() -> None:
     squared = (points[:, None] - points) ** 2
     for order in (EVERY[:4], EVERY[3::-1], np.array([1, 3, 0, 2])):
         rows = np.append(order, 4)
-        scores = kernels.nearest(
+        scores = nearest.nearest(
             squared[np.ix_(rows, rows)], points[rows] ** 2, labels[rows], plan, 1
         )
         assert scores[4, 0] == 0.0

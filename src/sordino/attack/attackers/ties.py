@@ -34,12 +34,12 @@ def same(values: Matrix, copy: Rows, plan: SplitPlan) -> Matrix:
 
 
 def zero_rounding(scores: Matrix, rows: Matrix, weights: Matrix) -> Matrix:
-    """Scores `rows @ weights`; 0 in each column in which all differences are rounding error of the
-    sums.
+    """Scores, sums of the products of rows `(rows, any)` with weights; 0 in each column in which
+    all differences are rounding error. `weights` `(any,)` are the mean magnitudes over columns.
     """
     if not scores.size:
         return scores
-    noise = ROUNDING * (np.abs(rows) @ np.abs(weights).mean(axis=1))
+    noise = ROUNDING * (np.abs(rows) @ weights)
     reference = int(np.argmin(noise))
     slack = (noise + noise[reference])[:, None]
     varied = (np.abs(scores - scores[reference]) > slack).any(axis=0)
