@@ -7,6 +7,7 @@ rounding alone are 0.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sordino.attack.attackers.scaling import ROUNDING
 from sordino.attack.splits import SplitPlan
@@ -66,17 +67,26 @@ def ranks(values: Matrix, weight: Matrix | None = None) -> Matrix:
     >>> ranks(np.array([[0.3], [0.1 + 0.2], [0.0]])).ravel().tolist()
     [2.0, 2.0, 0.5]
     """
-    order = np.argsort(values, axis=0, kind="stable")
-    ordered = np.take_along_axis(values, order, axis=0)
-    weight = np.ones(len(values)) if weight is None else weight
-    above = np.cumsum(weight[order], axis=0)
-    below = above - weight[order]
-    starts = np.ones(values.shape, bool)
-    starts[1:] = np.diff(ordered, axis=0) > ROUNDING * (ordered[-1] - ordered[0])
-    first = np.maximum.accumulate(np.where(starts, below, 0), axis=0)
-    ends = np.ones(values.shape, bool)
-    ends[:-1] = starts[1:]
-    last = np.minimum.accumulate(np.where(ends, above, above[-1])[::-1], axis=0)[::-1]
-    table = np.empty(values.shape)
-    np.put_along_axis(table, order, (first + last) / 2, axis=0)
-    return table
+    columns = np.ascontiguousarray(values.T)  # each column is sorted where it lies together
+    order = np.argsort(columns, axis=1)
+    ordered = np.take_along_axis(columns, order, axis=1)
+    starts = np.ones(columns.shape, bool)
+    starts[:, 1:] = np.diff(ordered) > ROUNDING * (ordered[:, -1:] - ordered[:, :1])
+    table = np.empty(columns.shape)
+    np.put_along_axis(table, order, _tied_ranks(starts, order, weight), axis=1)
+    return np.ascontiguousarray(table.T)
+
+
+def _tied_ranks(starts: NDArray[np.bool_], order: Rows, weight: Matrix | None) -> Matrix:
+    """The ranks of ordered values; `starts` marks the first of each group of equal ones."""
+    count = starts.shape[1]
+    if weight is None and starts.all():
+        return np.broadcast_to(np.arange(count) + 0.5, starts.shape)
+    weight = np.ones(count) if weight is None else weight
+    above = np.cumsum(weight[order], axis=1)
+    first = np.maximum.accumulate(np.where(starts, above - weight[order], 0), axis=1)
+    ends = np.ones(starts.shape, bool)
+    ends[:, :-1] = starts[:, 1:]
+    last = np.where(ends, above, above[:, -1:])[:, ::-1]
+    mean: Matrix = (first + np.minimum.accumulate(last, axis=1)[:, ::-1]) / 2
+    return mean
