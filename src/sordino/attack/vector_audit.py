@@ -12,7 +12,7 @@ selected for each fold on the *other* folds: its scores of a speaker have no par
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
+from threadpoolctl import threadpool_limits
 
 from sordino import metrics, parallel
 from sordino.attack import row_sampling
@@ -216,7 +217,12 @@ class Audit:
         power: Mapping[float, float] = {}
         if not decision.too_small:
             power = planted_leaks.power(
-                sample[RELEASED], setting.secret, setting.fold, decision.critical, self.seed
+                sample[RELEASED],
+                setting.secret,
+                setting.fold,
+                decision.critical,
+                self.seed,
+                jobs=self.jobs,
             )
         return AuditResult(
             setting.secret, decision, guesses, speaker_guesses, rows, len(x), config, power
@@ -285,23 +291,31 @@ class _AuditSetting:
             for release, table in scores.items()
         }
         ignorant = self.ignorant(scores[REFERENCE].scores) if REFERENCE in scores else []
-        patient = [
-            table
+        calls = [
+            (vectors, semi[release], release, k)
             for release, vectors in sample.items()
-            for table in self.patient(vectors, semi[release], release)
+            for k in self.pool_sizes
         ]
+        patient = parallel.map(self.patient, calls, jobs=self.audit.jobs, ordered=True)
         return pd.concat([*semi.values(), *ignorant, *patient], ignore_index=True)
 
-    def patient(self, x: Matrix, guesses: pd.DataFrame, release: str) -> Iterator[pd.DataFrame]:
-        """Guesses of patient attackers, for a binary secret that is constant within speakers."""
-        largest = int(np.bincount(self.secret.speaker).max())
+    @property
+    def pool_sizes(self) -> list[int]:
+        """Utterances of patient attackers: for a binary secret that is constant within speakers, as
+        far as a speaker has so many.
+        """
         if self.secret.within or len(self.secret.classes) != 2:
-            return
+            return []
+        largest = int(np.bincount(self.secret.speaker).max())
+        return [k for k in POOL_SIZES if k <= largest]
+
+    def patient(self, call: tuple[Matrix, pd.DataFrame, str, int]) -> pd.DataFrame:
+        """Guesses of patient attackers on one release with k utterances."""
+        x, guesses, release, k = call
         best = guesses[guesses["best"]]
-        for k in POOL_SIZES:
-            if k <= largest:
-                pooled = patient_guesses(x, self.secret, self.plan, best, k, QUICK, self.audit.seed)
-                yield pooled.assign(release=release, knowledge=str(Knowledge.PATIENT))
+        with threadpool_limits(1):
+            pooled = patient_guesses(x, self.secret, self.plan, best, k, QUICK, self.audit.seed)
+        return pooled.assign(release=release, knowledge=str(Knowledge.PATIENT))
 
     def ignorant(self, attackers: Sequence[Scores]) -> list[pd.DataFrame]:
         """Guesses of attackers that were trained on original vectors alone; none if released

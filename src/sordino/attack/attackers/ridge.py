@@ -101,6 +101,9 @@ def linear_ridge_scores(
     The first vectors train; further ones are others on the same scale.
     """
     z, dimensions = vectors[0], vectors[0].shape[1]
+    if not 0 < dimensions < min(len(split.train) for split in plan.splits):
+        grams = [rows @ z.T / max(dimensions, 1) for rows in vectors]
+        return ridge_scores(grams, labels, plan, ridges)
     scores = np.full((len(ridges), len(vectors), *labels.shape), np.nan)
     level = float(np.mean(z[plan.train_rows] ** 2)) if z.size else 0.0
     level, codes = level or 1.0, LabelCodes(labels)
