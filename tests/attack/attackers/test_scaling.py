@@ -167,3 +167,15 @@ def test_numbers_that_are_none_are_refused(x: Matrix, message: str) -> None:
 def test_the_spread_of_whole_numbers_is_theirs() -> None:
     *_, spread, power = scaling.moments(np.array([[2**30], [2**30 + 2]]), np.arange(2))
     assert np.ldexp(spread, power).tolist() == [1.0]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_outlier_is_missed_by_the_cheap_test(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    rows = int(random.integers(20, 90))
+    z = random.normal(size=(rows, 3))
+    assert scaling._is_spread(z / np.abs(z).max(axis=0))
+    few = random.permutation(rows)[: rows // 4]
+    z[:, 1] = 1e-9 * random.normal(size=rows)
+    z[few, 1] = random.uniform(0.5, 1, len(few))
+    assert not scaling._is_spread(z / np.abs(z).max(axis=0))

@@ -275,11 +275,10 @@ def _grams(
     """
     if {"quadratic", "cubic"} & set(families):
         shifted = [1 + inner for inner in inners]
-        squares = [inner * inner for inner in shifted]
         if "quadratic" in families:
-            yield "quadratic", squares
+            yield "quadratic", [inner * inner for inner in shifted]
         if "cubic" in families:
-            yield "cubic", [a * b for a, b in zip(squares, shifted, strict=True)]
+            yield "cubic", [inner * inner * inner for inner in shifted]
     if "rbf" in families:
         squared = squared_distances(inners[0])
         every = len(train_rows) == len(squared)
