@@ -7,6 +7,7 @@ import pytest
 
 from sordino.attack.attackers.kernels import scores
 from sordino.attack.attackers.ridge import LabelCodes, linear_ridge_scores, ridge_scores
+from sordino.attack.attackers.ties import copies, distinct
 from sordino.attack.splits import crossfit
 from sordino.types import Matrix, Rows
 
@@ -46,8 +47,21 @@ def test_linear_scores_are_those_of_the_linear_kernel(dimensions: int) -> None:
     x, labels, speaker = table(dimensions)
     plan = crossfit(speaker % 3)
     expected = ridge_scores([x @ x.T / dimensions, -x @ x.T / dimensions], labels, plan, RIDGES)
-    actual = linear_ridge_scores([x, -x], labels, plan, RIDGES)
+    actual = linear_ridge_scores([x, -x], labels, plan, RIDGES, distinct(copies(x)))
     np.testing.assert_allclose(actual, expected, atol=1e-9)
+
+
+def test_equal_rows_are_solved_as_one() -> None:
+    x, labels, speaker = table()
+    fold = speaker % 3
+    x = np.round(x[:, :2]) @ np.ones((2, 5))
+    rows = distinct(copies(x))
+    assert len(rows.first) < len(x) / 2
+    gram = (1 + x @ x.T) ** 2
+    few = gram[np.ix_(rows.first, rows.first)]
+    values = ridge_scores([few], labels, crossfit(fold), RIDGES, distinct=rows)
+    for ridge, (actual,) in zip(RIDGES, values, strict=True):
+        np.testing.assert_allclose(actual, by_definition(gram, labels, fold, ridge), atol=1e-6)
 
 
 def test_labels_are_the_product_of_their_factors() -> None:

@@ -141,7 +141,7 @@ def test_nearest_rows_that_are_equally_far_count_alike() -> None:
     for order in (EVERY[:4], EVERY[3::-1], np.array([1, 3, 0, 2])):
         rows = np.append(order, 4)
         scores = nearest.nearest(
-            squared[np.ix_(rows, rows)], points[rows] ** 2, labels[rows], plan, 1
+            squared[np.ix_(rows, rows)], points[rows] ** 2, labels[rows], plan, 1, np.arange(5)
         )
         assert scores[4, 0] == 0.0
 

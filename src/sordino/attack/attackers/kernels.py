@@ -127,11 +127,14 @@ def check_vectors(data: ArrayLike, noun: str = "vectors") -> NDArray[np.floating
     return x
 
 
-def mean_operator(speaker: Rows) -> Matrix:
-    """The matrix that maps rows to the mean of each speaker's rows, `(speakers, n)`."""
+def mean_operator(speaker: Rows, code: Rows | None = None) -> Matrix:
+    """The matrix that maps rows to the mean of each speaker's rows, `(speakers, n)`; or distinct
+    rows to it, if `code` `(n,)` is the distinct row that each row equals.
+    """
     counts = np.bincount(speaker)
-    operator = np.zeros((len(counts), len(speaker)))
-    operator[speaker, np.arange(len(speaker))] = 1 / counts[speaker]
+    code = np.arange(len(speaker)) if code is None else code
+    operator = np.zeros((len(counts), code.max() + 1))
+    np.add.at(operator, (speaker, code), 1 / counts[speaker])
     return operator
 
 
@@ -216,25 +219,27 @@ def scores(
         if others is not None:
             vectors.append(_scale_others(others, x, per_dimension, train_rows))
         copies = ties.copies(vectors[0])
+        distinct = ties.distinct(copies)
         if "linear" in families:
-            values = linear_ridge_scores(vectors, labels, plan, RIDGES)
+            values = linear_ridge_scores(vectors, labels, plan, RIDGES, distinct)
             yield from _row_scores("linear", scaling_name, values, copies, plan)
             if speaker is not None:
                 gram = _inner_products(mean_operator(speaker) @ vectors[0])
                 yield from _speaker_scores("linear", scaling_name, gram, labels, plan, speaker)
         if not curved:
             continue
+        vectors[0] = vectors[0][distinct.first]
         inners = [_inner_products(rows, vectors[0]) for rows in vectors]
-        for name, grams in _grams(inners, train_rows, curved):
-            values = ridge_scores(grams, labels, plan, RIDGES)
+        for name, grams in _grams(inners, distinct.code[train_rows], curved):
+            values = ridge_scores(grams, labels, plan, RIDGES, distinct=distinct)
             yield from _row_scores(name, scaling_name, values, copies, plan)
             if speaker is not None:
-                gram = _of_speakers(grams[0], speaker)
+                gram = _of_speakers(grams[0], mean_operator(speaker, distinct.code))
                 yield from _speaker_scores(name, scaling_name, gram, labels, plan, speaker)
         if "nearest" in families:
             squared = squared_distances(inners[0])
             for count in NEIGHBOURS:
-                values = nearest(squared, np.diag(inners[0]), labels, plan, count)
+                values = nearest(squared, np.diag(inners[0]), labels, plan, count, distinct.code)
                 setting = f"{count} nearest, {scaling_name}"
                 yield Scores("nearest", setting, ties.same(values, copies, plan))
         if speaker is not None and curved != ["nearest"]:
@@ -261,7 +266,7 @@ def _centred_scores(
     scaling_name = "each dimension scaled" if per_dimension else "one scale"
     setting = f"{scaling_name}, {CENTRED_SETTING}"
     for name, (kernel,) in _grams([_inner_products(centred)], several, families):
-        gram = _of_speakers(kernel, speaker)
+        gram = _of_speakers(kernel, mean_operator(speaker))
         yield from _speaker_scores(name, setting, gram, labels, plan, speaker, rows == 1)
 
 
@@ -270,8 +275,9 @@ def _grams(
 ) -> Iterator[tuple[str, list[Matrix]]]:
     """Name and matrices K of each kernel of these families but the linear one.
 
-    `inners` are inner products over the number of dimensions: of all rows, then of other rows with
-    these. The latter have no RBF.
+    `inners` are inner products over the number of dimensions: of all distinct rows, then of other
+    rows with these. The latter have no RBF. `train_rows` are the distinct rows that the training
+    rows equal.
     """
     if {"quadratic", "cubic"} & set(families):
         shifted = [1 + inner for inner in inners]
@@ -281,7 +287,7 @@ def _grams(
             yield "cubic", [inner * inner * inner for inner in shifted]
     if "rbf" in families:
         squared = squared_distances(inners[0])
-        every = len(train_rows) == len(squared)
+        every = np.array_equal(train_rows, np.arange(len(squared)))
         width = _bandwidth(squared if every else squared[np.ix_(train_rows, train_rows)])
         kernel = np.exp(-0.5 / width * squared)
         yield "rbf γ=0.5", [kernel]
@@ -304,9 +310,8 @@ def _inner_products(z: Matrix, train: Matrix | None = None) -> Matrix:
     return inner
 
 
-def _of_speakers(kernel: Matrix, speaker: Rows) -> Matrix:
+def _of_speakers(kernel: Matrix, mean: Matrix) -> Matrix:
     """The mean of the kernel over all pairs of rows of two speakers, `(speakers, speakers)`."""
-    mean = mean_operator(speaker)
     return mean @ kernel @ mean.T
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from sordino.attack.attackers import ties
+from sordino.attack.attackers.ties import Distinct
 from sordino.attack.splits import SplitPlan
 from sordino.types import Matrix, Rows
 
@@ -66,44 +67,61 @@ def ridge_scores(
     ridges: Sequence[float],
     weight: Matrix | None = None,
     level: float | None = None,
+    distinct: Distinct | None = None,
 ) -> Matrix:
     """Scores of attackers on the rows of the first kernel, with each ridge, `(ridges, kernels, n,
     columns)`.
 
-    The first kernel is of all rows with themselves, a further one of other rows with these. With
-    `weight` `(n,)` kernels are centred at the training rows of each split; `level` is their mean
-    diagonal.
+    The first kernel is of all rows with themselves, or of `distinct` ones with themselves; a
+    further one of other rows with these. With `weight` `(n,)` kernels are centred at the training
+    rows of each split; `level` is their mean diagonal.
     """
     scores = np.full((len(ridges), len(kernels), *labels.shape), np.nan)
+    code = np.arange(len(labels)) if distinct is None else distinct.code
     if level is None:
-        level = float(np.mean(np.diag(kernels[0])[plan.train_rows]))
+        level = float(np.mean(np.diag(kernels[0])[code[plan.train_rows]]))
     level, codes = level or 1.0, LabelCodes(labels)
     for train, test in plan.splits:
         split_labels = codes.centred(train)
-        gram = kernels[0][np.ix_(train, train)]
-        test_grams = [kernel[np.ix_(test, train)] for kernel in kernels]
+        rows, inverse, count = np.unique(code[train], return_inverse=True, return_counts=True)
+        right = split_labels.basis
+        if len(rows) < len(train):
+            right = np.stack([np.bincount(inverse, column) for column in right.T], 1)
+            right /= count[:, None]
+        else:
+            rows = code[train]
+        gram = kernels[0][np.ix_(rows, rows)]
+        test_grams = [kernels[0][np.ix_(code[test], rows)]]
+        test_grams += [kernel[np.ix_(test, rows)] for kernel in kernels[1:]]
         if weight is not None:
             near, far = weight[train], weight[test]
-            test_grams = [centre(gram, near, far, rows) for rows in test_grams]
+            test_grams = [centre(gram, near, far, products) for products in test_grams]
             gram = centre(gram, near, near)
         for i, ridge in enumerate(ridges):
-            solution = solve_ridge(gram, ridge * len(train) * level, split_labels.basis)
-            for j, rows in enumerate(test_grams):
-                scores[i, j, test] = split_labels.scores(rows, solution)
+            solution = solve_ridge(gram, ridge * len(train) * level / count, right)
+            for j, products in enumerate(test_grams):
+                scores[i, j, test] = split_labels.scores(products, solution)
     return scores
 
 
 def linear_ridge_scores(
-    vectors: Sequence[Matrix], labels: Matrix, plan: SplitPlan, ridges: Sequence[float]
+    vectors: Sequence[Matrix],
+    labels: Matrix,
+    plan: SplitPlan,
+    ridges: Sequence[float],
+    distinct: Distinct,
 ) -> Matrix:
     """`ridge_scores` of the kernel z·z' / d, from the vectors `(n, d)` themselves.
 
-    The first vectors train; further ones are others on the same scale.
+    The first vectors train, and have these `distinct` rows; further ones are others on the same
+    scale.
     """
     z, dimensions = vectors[0], vectors[0].shape[1]
-    if not 0 < dimensions < min(len(split.train) for split in plan.splits):
-        grams = [rows @ z.T / max(dimensions, 1) for rows in vectors]
-        return ridge_scores(grams, labels, plan, ridges)
+    size = min(len(distinct.first), *(len(split.train) for split in plan.splits))
+    if not 0 < dimensions < size:
+        trained = z[distinct.first]
+        grams = [rows @ trained.T / max(dimensions, 1) for rows in (trained, *vectors[1:])]
+        return ridge_scores(grams, labels, plan, ridges, distinct=distinct)
     scores = np.full((len(ridges), len(vectors), *labels.shape), np.nan)
     level = float(np.mean(z[plan.train_rows] ** 2)) if z.size else 0.0
     level, codes = level or 1.0, LabelCodes(labels)
@@ -117,8 +135,10 @@ def linear_ridge_scores(
     return scores
 
 
-def solve_ridge(gram: Matrix, ridge: float, right: Matrix) -> Matrix:
-    """(gram + ridge I)⁻¹ right; a ridge that is lost to rounding error is increased."""
+def solve_ridge(gram: Matrix, ridge: Matrix | float, right: Matrix) -> Matrix:
+    """(gram + ridge I)⁻¹ right; a ridge that is lost to rounding error is increased. `ridge` may
+    be one number for each row.
+    """
     for factor in (1, 1e3, 1e6):
         regularised = gram.copy()
         regularised[np.diag_indices_from(regularised)] += ridge * factor

@@ -6,6 +6,8 @@ rounding alone are 0.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +23,20 @@ def copies(z: Matrix) -> Rows:
     return np.array(
         [first.setdefault(row.tobytes(), position) for position, row in enumerate(content)], np.intp
     )
+
+
+class Distinct(NamedTuple):
+    """The distinct ones of some rows."""
+
+    first: Rows
+    """The position of each distinct row, `(distinct,)`."""
+    code: Rows
+    """The distinct row that each row equals, `(n,)`, codes from 0."""
+
+
+def distinct(copy: Rows) -> Distinct:
+    """The distinct rows, from the result of `copies`."""
+    return Distinct(*np.unique(copy, return_inverse=True))
 
 
 def same(values: Matrix, copy: Rows, plan: SplitPlan) -> Matrix:
