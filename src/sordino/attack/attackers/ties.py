@@ -63,6 +63,23 @@ def zero_rounding(scores: Matrix, rows: Matrix, weights: Matrix) -> Matrix:
     return np.where(varied, scores, 0.0)
 
 
+def merge_rounding(values: Matrix) -> Matrix:
+    """Values `(n,)`; those that differ by rounding alone have the smallest of them.
+
+    Means of the same numbers in another order are such values.
+
+    >>> merge_rounding(np.array([0.3, 0.1 + 0.2, 1.0])).tolist()
+    [0.3, 0.3, 1.0]
+    """
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    size = np.abs(ordered).max(initial=0.0)
+    starts = np.append(True, np.diff(ordered) > ROUNDING * size)[: len(values)]
+    merged = np.empty(len(values))
+    merged[order] = ordered[starts][np.cumsum(starts) - 1]
+    return merged
+
+
 def shares(distance: Matrix, last: Matrix, slack: Matrix, count: int) -> Matrix:
     """The weight of each row among the `count` nearest: nearer rows have 1, rows at the last
     distance share the remainder.

@@ -10,6 +10,7 @@ import numpy as np
 
 from sordino import metrics
 from sordino.attack.attackers.kernels import Scores
+from sordino.attack.attackers.ties import merge_rounding
 from sordino.attack.pooling import groups
 from sordino.attack.secret import Secret
 from sordino.attack.selection import predict_rows
@@ -129,7 +130,7 @@ def _pool(truth: Rows, score: Matrix, group: Rows) -> tuple[Rows, Rows, Matrix]:
     """Truth, prediction and score of each group of rows: the mean of its scores."""
     grouped = group >= 0
     code = group[grouped]
-    mean = np.bincount(code, score[grouped]) / np.bincount(code)
+    mean = merge_rounding(np.bincount(code, score[grouped]) / np.bincount(code))
     first = np.unique(code, return_index=True)[1]
     return truth[grouped][first], (mean > 0).astype(np.intp), mean
 
