@@ -26,8 +26,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from sordino import parallel
-from sordino.attack import FULL, Audit
-from sordino.attack.attackers.families import QUICK_TABLE
+from sordino.attack import FULL, QUICK_TABLE, Audit
 
 FAMILIES = {"quick": QUICK_TABLE, "full": FULL}
 SPEAKERS = 40
@@ -46,10 +45,10 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=0, help="processes, 0 for one per core")
     parser.add_argument("--json", type=Path, help="file for the figures")
     args = parser.parse_args()
-    x, gender, speaker = _table(args.rows, args.dimensions)
+    x, gender, speaker = table(args.rows, args.dimensions)
     audits: dict[str, dict[str, Any]] = {}
     with threadpool_limits(1):
-        machine = _seconds(lambda: _refit(x, gender, speaker))["processor_s"] / TIMED_SHUFFLES
+        machine = _seconds(lambda: refit(x, gender, speaker))["processor_s"] / TIMED_SHUFFLES
         print(f"scikit-learn, one SVC: {machine:.2f} processor s a shuffle", flush=True)
         for name in args.families or FAMILIES:
             audit = Audit(FAMILIES[name], jobs=args.jobs)
@@ -74,10 +73,10 @@ def main() -> None:
         args.json.write_text(json.dumps({**sizes, "audits": audits}, indent=1) + "\n")
 
 
-def _table(
-    rows: int, dimensions: int
+def table(
+    rows: int = 2000, dimensions: int = 256
 ) -> tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.intp]]:
-    """Vectors, gender and speaker of each row; no dimension goes with gender."""
+    """The vectors, with the gender and the speaker of each; voices differ and genders do not."""
     random = np.random.default_rng(0)
     speaker = np.arange(rows) % SPEAKERS
     speaker.sort()
@@ -94,7 +93,7 @@ def _seconds(function: Callable[[], Any]) -> dict[str, float]:
     return {"wall_s": wall, "processor_s": sum(os.times()[:4]) - sum(before[:4])}
 
 
-def _refit(
+def refit(
     x: NDArray[np.float64], gender: NDArray[np.intp], speaker: NDArray[np.intp]
 ) -> list[float]:
     """The AUC of a support vector machine on some shuffles of gender over speakers, refitted on

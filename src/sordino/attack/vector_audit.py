@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -38,7 +37,8 @@ from sordino.attack.splits import SplitPlan, crossfit
 from sordino.corpora import labels
 from sordino.define import Knowledge
 from sordino.errors import AttackError
-from sordino.types import Matrix, Rows
+from sordino.storage import Location
+from sordino.types import Matrix, RowReader, Rows, vectors_at
 
 RELEASED: Final = "released"
 REFERENCE: Final = "none"
@@ -83,6 +83,11 @@ class AuditResult:
     def speakers(self) -> int:
         """The number of speakers of the audited rows."""
         return len(np.unique(self.secret.speaker))
+
+    @property
+    def available_speakers(self) -> int:
+        """The number of speakers of the table."""
+        return int(self.config["speakers_of"])
 
     @property
     def sensitivity(self) -> dict[str, Any]:
@@ -147,7 +152,7 @@ class Audit:
     seed: int = 0
     estimators: Mapping[str, BaseEstimator] = field(default_factory=dict)
     jobs: int = 1
-    cache: Path | None = None
+    cache: Location | None = None
 
     def __post_init__(self) -> None:
         if self.families or not self.estimators:
@@ -166,40 +171,45 @@ class Audit:
 
     def run(
         self,
-        X: ArrayLike,
+        X: ArrayLike | RowReader,
         secret: ArrayLike,
         groups: ArrayLike,
         *,
         name: str = "secret",
-        reference: ArrayLike | None = None,
+        reference: ArrayLike | RowReader | None = None,
     ) -> AuditResult:
         """The audit of a secret on vectors `X` `(n, d)`; `secret` and `groups`, the speakers, are
         `(n,)`.
 
         A numeric secret with more than ten values is continuous. `reference` `(n, any)` are the
-        unprotected vectors of the same rows. Raises `AttackError` for missing vectors and vectors
+        unprotected vectors of the same rows. Of vectors in a file (`RowReader`) only the audited
+        rows are read. Raises `AttackError` for missing vectors and vectors
         that are not finite, and in the cases of `Secret.of`.
         """
-        x = kernels.check_vectors(X)
+        x = _checked(X, "vectors")
         values = labels_of(name, secret)
         speakers = labels.require_texts("speakers", groups, AttackError)
-        if not len(x) == len(values) == len(speakers):
+        count = x.shape[0]
+        if not count == len(values) == len(speakers):
             raise AttackError(
-                f"{len(x)} vectors, {len(values)} secrets, {len(speakers)} speakers, expected one "
+                f"{count} vectors, {len(values)} secrets, {len(speakers)} speakers, expected one "
                 "each a row: align them"
             )
         tables = {RELEASED: x}
         if reference is not None:
-            original = kernels.check_vectors(reference, "reference vectors")
-            if len(original) != len(x):
+            original = _checked(reference, "reference vectors")
+            if original.shape[0] != count:
                 raise AttackError(
-                    f"{len(original)} reference vectors for {len(x)} rows, expected as many: align "
-                    "them"
+                    f"{original.shape[0]} reference vectors for {count} rows, expected as many: "
+                    "align them"
                 )
             tables[REFERENCE] = original
         rows = self._sample(x.shape[1], values.ravel(), speakers.ravel())
         setting = _AuditSetting.of(self, Secret.of(name, values[rows], speakers[rows]))
-        sample = {release: scaling.in_range(vectors[rows]) for release, vectors in tables.items()}
+        sample = {
+            release: scaling.in_range(vectors_at(vectors, rows))
+            for release, vectors in tables.items()
+        }
         scores = {release: setting.score(sample, release) for release in sample}
         guesses = setting.guesses(sample, scores)
         guesses["row"] = rows[guesses["row"]]
@@ -207,7 +217,8 @@ class Audit:
             "families": [*self.families, *self.estimators],
             "shuffles": self.count,
             "rows": len(rows),
-            "of": len(x),
+            "of": count,
+            "speakers_of": len(np.unique(speakers.astype(str))),
             "dimensions": x.shape[1],
             "seed": self.seed,
         }
@@ -225,7 +236,7 @@ class Audit:
                 jobs=self.jobs,
             )
         return AuditResult(
-            setting.secret, decision, guesses, speaker_guesses, rows, len(x), config, power
+            setting.secret, decision, guesses, speaker_guesses, rows, count, config, power
         )
 
     def _sample(self, dimensions: int, secret: NDArray[Any], speaker: NDArray[Any]) -> Rows:
@@ -330,6 +341,11 @@ class _AuditSetting:
             return []
         table = predict(self.secret, self.plan, before, after)
         return [table.assign(release=RELEASED, knowledge=str(Knowledge.IGNORANT))]
+
+
+def _checked(data: ArrayLike | RowReader, noun: str) -> NDArray[np.floating[Any]] | RowReader:
+    """Vectors in memory after a check; those in a file are checked when they are read."""
+    return data if isinstance(data, RowReader) else kernels.check_vectors(data, noun)
 
 
 def _labellings(secret: NDArray[Any]) -> int:

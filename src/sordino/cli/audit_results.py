@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sordino.cli.output import print_lines, print_table, warn, write_json
@@ -15,13 +14,14 @@ if TYPE_CHECKING:
     from sordino.attack.vector_audit import AuditResult
     from sordino.cli.audit_table import AuditInput
     from sordino.report.estimate_table import Estimates
+    from sordino.storage import Location
 
 
 def print_results(
     results: Mapping[str, AuditResult],
     secrets: Sequence[str],
     estimates: pd.DataFrame,
-    report: Path,
+    report: Location,
     json: str | None,
     vectors: AuditInput,
 ) -> None:
@@ -58,7 +58,13 @@ def _verdicts(audits: Sequence[AuditResult]) -> dict[str, Any]:
             for figure in ("reached_auc_reported", "power")
         },
         "rows": {
-            audit.secret.name: {"audited": len(audit.rows), "of": audit.available}
+            audit.secret.name: {
+                "audited": len(audit.rows),
+                "of": audit.available,
+                "speakers": audit.speakers,
+                "of_speakers": audit.available_speakers,
+                "seed": audit.config["seed"],
+            }
             for audit in audits
         },
     }

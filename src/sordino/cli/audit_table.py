@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sordino.errors import FeatureError
+from sordino.storage import Location
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
 
+    from sordino.types import RowReader
+
 
 @dataclass(frozen=True)
 class AuditInput:
     """The vectors and labels of an audit."""
 
-    x: NDArray[np.float64]
+    x: NDArray[np.float64] | RowReader
     labels: pd.DataFrame
-    original: NDArray[np.float64] | None
+    original: NDArray[np.float64] | RowReader | None
     lines: tuple[str, ...]
     """The columns that are dimensions, one line per table."""
     columns: dict[str, Any]
@@ -29,16 +31,29 @@ class AuditInput:
     warnings: tuple[str, ...]
 
 
-def read(
-    table: Path,
-    secrets: Sequence[str],
-    tasks: Sequence[str],
-    speaker: str,
-    reference: Path | None,
-    ignore: Sequence[str],
-    columns: Sequence[str],
-    continuous: Sequence[str],
-) -> AuditInput:
+@dataclass(frozen=True)
+class AuditFiles:
+    """The files of an audit."""
+
+    table: Location
+    labels: Location | None
+    """The labels of an array."""
+    reference: Location | None
+
+
+@dataclass(frozen=True)
+class AuditColumns:
+    """The columns of an audit, as options name them."""
+
+    secrets: Sequence[str]
+    tasks: Sequence[str]
+    speaker: str
+    ignore: Sequence[str]
+    columns: Sequence[str]
+    continuous: Sequence[str]
+
+
+def read(files: AuditFiles, options: AuditColumns) -> AuditInput:
     """The table and the reference of an audit.
 
     Raises `FeatureError` if the speaker is a secret or a task, and the errors of `read_labelled`
@@ -46,28 +61,34 @@ def read(
     """
     from sordino.features import dimensions, labelled
 
-    for option, names in (("--secret", secrets), ("--task", tasks)):
+    speaker = options.speaker
+    for option, names in (("--secret", options.secrets), ("--task", options.tasks)):
         if speaker in names:
             raise FeatureError(
                 f"{option} {speaker}: it is the speaker, expected an attribute (gender, emotion): "
                 "every audit measures re-identification of speakers by itself, on its page under "
                 "'Who speaks'; name another column"
             )
-    names = [*dict.fromkeys([speaker, *secrets, *tasks])]
+    attributes = [*options.secrets, *options.tasks]
     released = labelled.read_labelled(
-        table, names, ignore=ignore, columns=columns, continuous=continuous
+        files.table,
+        [*dict.fromkeys([speaker, *attributes])],
+        ignore=options.ignore,
+        columns=options.columns,
+        continuous=options.continuous,
+        array_labels=files.labels,
     )
-    labelled.check_classes(released, [*secrets, *tasks])
+    labelled.check_classes(released, attributes)
     tables = {"": released}
-    if reference is not None:
+    if files.reference is not None:
         tables["reference: "] = labelled.read_reference(
-            reference, released, ignore=ignore, columns=columns
+            files.reference, released, ignore=options.ignore, columns=options.columns
         )
     dims = released.choice.dimensions
     return AuditInput(
         x=released.x,
         labels=released.labels,
-        original=tables["reference: "].x if reference is not None else None,
+        original=tables["reference: "].x if files.reference is not None else None,
         lines=tuple(f"{prefix}{vectors.choice}" for prefix, vectors in tables.items()),
         columns={
             "columns": {"count": len(dims), "names": dimensions.abbreviate(dims)},

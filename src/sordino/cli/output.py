@@ -6,13 +6,13 @@ import json
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
 from sordino import storage
 from sordino.progress import printable
+from sordino.storage import Location
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,7 +50,7 @@ def warn(lines: Sequence[str]) -> None:
         typer.secho(f"warning: {printable(' '.join(line.split()))}", fg="yellow", err=True)
 
 
-def print_table(table: Table, path: Path) -> None:
+def print_table(table: Table, path: Location) -> None:
     """Print a table, whole if standard output is no terminal, then the path of the full result."""
     terminal = console()
     if not sys.stdout.isatty():
@@ -63,7 +63,7 @@ def print_table(table: Table, path: Path) -> None:
 def print_conditions(
     rows: Mapping[tuple[str, str], Mapping[str, Estimate]],
     title: str,
-    path: Path,
+    path: Location,
     json: str | None,
     *,
     heading: str = "release",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +20,7 @@ from sordino.report.record import settled, versions
 from sordino.report.tables import limits, number
 from sordino.report.vector_estimates import SpeakerAttacks, measure_vectors
 from sordino.report.vector_sections import best_attacker, metric_of, with_reference
+from sordino.storage import Location
 
 SELECTION_GAIN: Final = 0.02
 """The random gain from the selection of an attacker, above which a warning is given."""
@@ -28,7 +28,7 @@ SELECTION_GAIN: Final = 0.02
 
 def write(
     audits: Sequence[AuditResult],
-    folder: str | Path,
+    folder: str | Location,
     *,
     table: str,
     tasks: Sequence[AuditResult] = (),
@@ -160,9 +160,10 @@ def _sentences(audited: AuditResult, table: Estimates) -> list[str]:
 def sampling_notes(audits: Sequence[AuditResult]) -> list[str]:
     """A sentence for each audit of a sample of the rows."""
     notes = [
-        f"The audit used {len(audited.rows):,} of {audited.available:,} rows of "
-        f"{audited.speakers:,} speakers, sampled evenly over speakers. An audit of more rows "
-        "(--rows) takes longer and can find more leaks."
+        f"The audit used {len(audited.rows):,} of {audited.available:,} rows, of "
+        f"{audited.speakers:,} of {audited.available_speakers:,} speakers, drawn evenly over the "
+        f"speakers with seed {audited.config['seed']}. An audit of more rows (--rows) takes longer "
+        "and can find more leaks."
         for audited in audits
         if len(audited.rows) < audited.available
     ]

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,6 +31,7 @@ from sordino.nn.stack import fit_stacks
 from sordino.policy import Policy
 from sordino.release import Drawn, DrawnFitter, Fitter, MixtureFitter, Release, plan_all
 from sordino.release.drawn.fit import Space, bounds_of_decisions, crossfit_decisions
+from sordino.storage import Location
 from sordino.study.checkpoints import gather_units
 from sordino.study.protocol import POLICIES, Fitters, Inputs, Options, space
 from sordino.study.shipped_membership import shipped_membership
@@ -43,7 +43,7 @@ UNIT_COLUMNS = ("speaker", "gender", "emotion", "intensity", "age")
 
 def predictions(
     inputs: Inputs,
-    folder: Path,
+    folder: Location,
     options: Options,
     *,
     policies: Sequence[Policy] = POLICIES,

@@ -244,10 +244,27 @@ def test_drawn_rows_are_told_on_screen_page_and_in_json(
         r"singling out [\d.]+ \(chance 0\.37\), linkability [\d.]+ \(chance [\d.]+\): see",
         " ".join(out.split()),
     )
-    line = f"48 of {len(pd.read_csv(tables / 'vectors.csv'))} rows of "
+    count = len(pd.read_csv(tables / "vectors.csv"))
+    line = f"48 of {count} rows, of 20 of 20 speakers, drawn evenly over the speakers with seed 0."
     assert line in " ".join(out.split())
     assert line in (tmp_path / "out" / "report.html").read_text()
-    assert json.loads(path.read_text())["rows"]["gender"]["audited"] == 48
+    assert json.loads(path.read_text())["rows"]["gender"] == {
+        **{"audited": 48, "of": count, "speakers": 20, "of_speakers": 20, "seed": 0}
+    }
+
+
+def test_only_an_array_takes_a_table_of_labels(
+    tables: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.save(tmp_path / "x.npy", np.zeros((3, 2)))
+    options = ("--secret", "gender", "--out", tmp_path, "--labels", tables / "vectors.csv")
+    for path, message in (
+        (tables / "vectors.parquet", "has labels itself, expected an array (.npy)"),
+        (tmp_path / "x.npy", "160 rows, expected the 3 of"),
+    ):
+        status, _, error = sordino(capsys, path, *options)
+        assert status == 2
+        assert message in " ".join(error.split())
 
 
 def test_a_pickle_among_the_units_is_never_executed(

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -25,6 +24,7 @@ from sordino.attack.significance import permutation_test
 from sordino.attack.significance.permutation_test import AttackerStatistic
 from sordino.attack.splits import SplitPlan
 from sordino.checkpoints import Checkpoints, Finished, identity
+from sordino.storage import Location
 from sordino.types import Matrix
 
 QUICK: Final = kernels.KERNEL_FAMILIES
@@ -79,7 +79,7 @@ def score_attackers(
     others: Matrix | None = None,
     seed: int = 0,
     jobs: int = 1,
-    cache: Path | None = None,
+    cache: Location | None = None,
     title: str = "attackers",
 ) -> ScoreTable:
     """Scores of all attackers on the secret, the first column of `shuffled`, and their statistics
@@ -148,7 +148,7 @@ def _compute(
     units: Mapping[str, _FamilyUnit],
     secret: Secret,
     columns: int,
-    cache: Path | None,
+    cache: Location | None,
     title: str,
     jobs: int,
 ) -> list[ScoreTable]:

@@ -22,6 +22,7 @@ from sordino.cli.options import (
 )
 from sordino.cli.output import print_lines
 from sordino.errors import StorageError
+from sordino.storage import Location, location, writable_location
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,9 +34,21 @@ if TYPE_CHECKING:
     from sordino.report.vector_estimates import SpeakerAttacks
 
 TableArgument = Annotated[
-    Path,
+    Location,
     typer.Argument(
-        metavar="TABLE", help="Vectors and labels, one row per utterance: .parquet, .csv or .npz."
+        metavar="TABLE",
+        parser=location,
+        help="Vectors and labels, one row per utterance: .parquet, .csv, .npz or a folder .shards; "
+        "vectors alone: .npy; or the URL of a file.",
+    ),
+]
+ArrayLabelsOption = Annotated[
+    Location | None,
+    typer.Option(
+        "--labels",
+        metavar="TABLE",
+        parser=location,
+        help="The labels of a .npy array: a table with one row for each of its rows.",
     ),
 ]
 SecretOption = Annotated[
@@ -54,8 +67,13 @@ TaskOption = Annotated[
     ),
 ]
 ReferenceOption = Annotated[
-    Path | None,
-    typer.Option("--reference", metavar="TABLE", help="The unprotected vectors of the same rows."),
+    Location | None,
+    typer.Option(
+        "--reference",
+        metavar="TABLE",
+        parser=location,
+        help="The unprotected vectors of the same rows.",
+    ),
 ]
 IgnoreOption = Annotated[
     list[str] | None,
@@ -92,10 +110,11 @@ ShufflesOption = Annotated[
     ),
 ]
 AssessmentOption = Annotated[
-    Path | None,
+    Location | None,
     typer.Option(
         "--assessment",
         metavar="FILE.html|.docx",
+        parser=writable_location,
         help="Also write a section for a data-protection impact assessment: the figures by "
         "article of the GDPR and the AI Act.",
     ),
@@ -118,6 +137,7 @@ def audit(
     speaker: SpeakerOption = "speaker",
     task: TaskOption = None,
     reference: ReferenceOption = None,
+    labels: ArrayLabelsOption = None,
     ignore: IgnoreOption = None,
     columns: ColumnsOption = None,
     continuous: ContinuousOption = None,
@@ -149,13 +169,16 @@ def audit(
 
     if assessment is not None:
         section.check_path(assessment)
-        if assessment.resolve() == (out / "report.html").resolve():
+        if _resolved(assessment) == _resolved(out / "report.html"):
             raise StorageError(
                 f"{assessment}: the page of the audit itself, expected another file: rename it"
             )
     secrets, tasks = list(dict.fromkeys(secret)), list(dict.fromkeys(task or ()))
     vectors = audit_table.read(
-        table, secrets, tasks, speaker, reference, ignore or (), columns or (), continuous or ()
+        audit_table.AuditFiles(table, labels, reference),
+        audit_table.AuditColumns(
+            secrets, tasks, speaker, ignore or (), columns or (), continuous or ()
+        ),
     )
     audits = Audit(
         (
@@ -185,6 +208,11 @@ def audit(
     print_results(results, secrets, estimates, out / "report.html", json, vectors)
     if assessment is not None and json != "-":
         print_lines([str(assessment)])
+
+
+def _resolved(path: Location) -> Location:
+    """The file without links and dots; a URL has none."""
+    return path.resolve() if isinstance(path, Path) else path
 
 
 def _attack(
@@ -217,15 +245,17 @@ def _attack_speakers(
     from sordino.attack import identity, similarity, utility_probes
     from sordino.attack.vector_audit import REFERENCE, RELEASED
     from sordino.report.vector_estimates import SpeakerAttacks
+    from sordino.types import vectors_at
 
-    x, original = vectors.x[rows], vectors.original
-    tables = {RELEASED: x} if original is None else {RELEASED: x, REFERENCE: original[rows]}
+    x = vectors_at(vectors.x, rows)
+    original = None if vectors.original is None else vectors_at(vectors.original, rows)
+    tables = {RELEASED: x} if original is None else {RELEASED: x, REFERENCE: original}
     _, codes, counts = np.unique(speaker[rows].astype(str), return_inverse=True, return_counts=True)
     known = tables if counts.min() > 1 else {}
     reconstructed = (
         None
         if original is None
-        else utility_probes.crossfit_reconstruction(x, original[rows], codes, seed=seed)
+        else utility_probes.crossfit_reconstruction(x, original, codes, seed=seed)
     )
     return SpeakerAttacks(
         {release: identity.identify(table, codes, seed=seed) for release, table in known.items()},

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from sordino.cli.keys import BundleVersionOption, ExpiresOption
-from sordino.cli.options import BundleArgument, JsonOption
+from sordino.cli.options import BundleArgument, JsonOption, local_path
 from sordino.cli.output import console, print_lines, write_json
 from sordino.cli.trust import RevokedOption
 from sordino.define import secret_title
@@ -47,7 +47,10 @@ PrivateKeyOption = Annotated[
 KeyNameOption = Annotated[
     Path,
     typer.Option(
-        "--out", metavar="PATH", help="Write PATH.pem and PATH.pub.pem; neither may exist."
+        "--out",
+        metavar="PATH",
+        parser=local_path,
+        help="Write PATH.pem and PATH.pub.pem; neither may exist.",
     ),
 ]
 

@@ -26,6 +26,7 @@ from sordino.errors import AttackError, SplitError
 
 if TYPE_CHECKING:
     from sordino.corpora.table import Corpus
+    from sordino.storage import Location
 
 SYNTHETIC = (
     "This corpus is synthetic: 24 voices of the espeak-ng synthesiser, emotions acted by pitch, "
@@ -82,11 +83,16 @@ def demo(
     from sordino.cli.verbs.reproduce import print_feng2021
     from sordino.corpora import synthetic
     from sordino.corpora.split import DRAWS
+    from sordino.storage import on_this_machine
     from sordino.study import Options
     from sordino.study import feng2021 as study
     from sordino.study.protocol import PAPER
 
-    recordings = corpora_from(corpus) if corpus else synthetic.make(cache / "synthetic", seed)
+    if corpus:
+        recordings = corpora_from(corpus)
+    else:
+        folder = on_this_machine(cache / "synthetic", "synthetic speech (--cache)")
+        recordings = synthetic.make(folder, seed)
     notices = [] if corpus else [SYNTHETIC]
     drawn = ("drawn",) if len(set(recordings.speaker)) >= DRAWN_FROM else ()
     options = Options(releases=(*PAPER, *drawn), seed=seed)
@@ -109,7 +115,7 @@ def demo(
 
 
 def _in_conditions(
-    recordings: Corpus, out: Path, seed: int, cache: Path, jobs: int, notices: Sequence[str]
+    recordings: Corpus, out: Location, seed: int, cache: Location, jobs: int, notices: Sequence[str]
 ) -> None:
     """Evaluate `drawn` in other conditions on each feature set, and print its figures."""
     from dataclasses import replace

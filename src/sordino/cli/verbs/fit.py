@@ -33,6 +33,7 @@ from sordino.cli.options import (
     SeedOption,
     bundle_options,
     corpora_from,
+    local_path,
     read_policies,
     resolve_features,
 )
@@ -53,6 +54,7 @@ BundleOutOption = Annotated[
     typer.Option(
         "--out",
         metavar="PATH",
+        parser=local_path,
         help="Bundle to write: a file that ends in .sordino, or a folder; an existing one is "
         "replaced.",
     ),

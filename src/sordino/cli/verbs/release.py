@@ -22,7 +22,7 @@ from sordino.cli.devices.sending import (
     in_background,
 )
 from sordino.cli.devices.state import BudgetFileOption, DrawKeyOption
-from sordino.cli.options import STATE, JsonOption, PolicyNameOption
+from sordino.cli.options import STATE, JsonOption, PolicyNameOption, local_path
 from sordino.cli.output import write_json
 from sordino.cli.trust import FloorOption, RevokedOption, TrustedOption, floor_from, trust_from
 from sordino.errors import BundleError, ReleaseError
@@ -51,6 +51,7 @@ ReleasedOption = Annotated[
     typer.Option(
         "--out",
         metavar="PATH",
+        parser=local_path,
         help="Table to write; an existing one is replaced, and a .csv of a stream is extended. "
         "Optional with --send.",
     ),

@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from sordino import attack, parallel, release
+from sordino import attack, parallel, release, storage
 from sordino.corpora.checks.confounding import confounding
 from sordino.corpora.split import DRAWS, Part, Parts
 from sordino.corpora.table import Corpus
@@ -37,6 +37,7 @@ from sordino.release.drawn.prototypes import LONGEST_NOISE
 from sordino.report.estimate_table import Estimates
 from sordino.report.estimates import measure
 from sordino.signal.feature_sets import AUTOMATIC, check_device, resolve
+from sordino.storage import Location
 from sordino.study import minimum, protocol
 from sordino.study.fitting import selection
 from sordino.study.fitting.card import FitResult, JointBounds, PolicyResult
@@ -64,7 +65,7 @@ def fit(
     int8: bool = False,
     noise: str | Path | None = None,
     public: Corpus | None = None,
-    cache: str | Path | None = CACHE,
+    cache: str | Location | None = CACHE,
     jobs: int = 0,
 ) -> FitResult:
     """A release for each policy by the policy's name, and its audit.
@@ -120,7 +121,7 @@ def fit(
     )
     name, fitters = protocol.features_name(features), Fitters.with_registered(fitters)
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(cache or temporary) / "fit"
+        folder = storage.location(cache or temporary) / "fit"
         procedure = _Procedure(inputs, name, options, fitters, folder, jobs)
         results = {
             name: procedure.policy(policy, budgets[name], families[name], index)
@@ -168,7 +169,7 @@ class _Procedure:
         features: str,
         options: Options,
         fitters: Fitters,
-        folder: Path,
+        folder: Location,
         jobs: int,
     ) -> None:
         self.inputs, self.features, self.options, self.fitters = inputs, features, options, fitters

@@ -10,7 +10,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +20,7 @@ from threadpoolctl import threadpool_limits
 from sordino import parallel
 from sordino.checkpoints import Finished
 from sordino.columns import EMBEDDING_COLUMNS
+from sordino.storage import Location
 from sordino.study.checkpoints import gather_units
 from sordino.study.jaiswal2020.inputs import Material
 from sordino.study.jaiswal2020.protocol import StudyLabels
@@ -50,7 +50,7 @@ def guesses(
     variants: Sequence[Variant],
     material: Material,
     study: StudyLabels,
-    folder: Path,
+    folder: Location,
     options: JaiswalOptions,
     jobs: int = 0,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
