@@ -71,8 +71,8 @@ def pool_scores(guesses: pd.DataFrame, k: int | None = 20, seed: int = 0) -> pd.
     table: pd.DataFrame = cells.agg(
         **labels, score=("score", "mean"), k=("score", "size")
     ).reset_index()
-    for rows in table.groupby("attacker").indices.values():
-        table.loc[rows, "score"] = merge_rounding(table["score"].to_numpy()[rows])
+    for positions in table.groupby("attacker").indices.values():
+        table.loc[positions, "score"] = merge_rounding(table["score"].to_numpy()[positions])
     table["prediction"] = (table["score"] > 0).astype(np.intp)
     return table[list(GUESS_COLUMNS)]
 

@@ -187,7 +187,7 @@ def _fit_scores(
             else:
                 columns = margins if margins.ndim == 2 else np.column_stack([-margins, margins])
                 scores[test, :, index] = columns.min() - 1  # of classes without training rows
-                scores[np.ix_(test, values, [index])] = columns[:, :, None]
+                scores[test[:, None], values, index] = columns
     return scores
 
 

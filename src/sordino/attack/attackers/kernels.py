@@ -386,4 +386,5 @@ def _scale_others(
         y, mean = (np.ldexp(values, shift) for values in (y, mean))
         size = np.sqrt(np.mean(np.ldexp(spread, shift) ** 2))
     with np.errstate(over="ignore"):
-        return np.clip((y - mean) / size, -MAX_DISTANCE, MAX_DISTANCE)
+        scaled: Matrix = np.clip((y - mean) / size, -MAX_DISTANCE, MAX_DISTANCE)
+    return scaled

@@ -77,10 +77,8 @@ def unpack(
         _check_types(entry, (str, str, bool, bool, int, bool))
         family, setting, per_speaker, tested, width, transferred = entry
         count = (speakers if per_speaker else len(secret.values)) * width
-        values, others = (
-            source.take(count).reshape(-1, width) if present else None
-            for present in (True, transferred)
-        )
+        values = source.take(count).reshape(-1, width)
+        others = source.take(count).reshape(-1, width) if transferred else None
         scores.append(Scores(family, setting, values, per_speaker, tested, transferred=others))
     for family, setting, pooled in record["reached"]:
         _check_types((family, setting, pooled), (str, str, bool))
@@ -130,8 +128,8 @@ def audit_key(
         json.dumps([secret.name, secret.classes, secret.within, seed, plan.measured]).encode()
     )
     parts = [rows.astype(np.int64) for split in plan.splits for rows in split]
-    parts += [] if others is None else [others]
-    for values in (x, secret.values, secret.speaker.astype(np.int64), shuffled, *parts):
+    tables = [x, secret.values, shuffled, *([] if others is None else [others])]
+    for values in (*tables, secret.speaker.astype(np.int64), *parts):
         sha.update(
             f"{values.shape} {values.dtype.str}".encode() + np.ascontiguousarray(values).tobytes()
         )

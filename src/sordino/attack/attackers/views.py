@@ -125,7 +125,7 @@ class View:
         varied = spread > 0
         scaled = (z[:, varied] - mean[varied]) / spread[varied]
         scaled = np.clip(scaled, -MAX_DEVIATIONS, MAX_DEVIATIONS)
-        logarithm = np.log2(np.maximum(spread[varied], 1e-300)) + power[varied]
+        logarithm: Matrix = np.log2(np.maximum(spread[varied], 1e-300)) + power[varied]
         return np.ascontiguousarray(scaled.T), logarithm
 
 
