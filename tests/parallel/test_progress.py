@@ -1,17 +1,42 @@
-"""The progress bar has the workers of a cluster at its end."""
+"""Progress is a bar on a terminal, lines in a file, and nothing if it is unwanted."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 
 import pytest
 
-from sordino.progress import NOTE, track
+from sordino import progress
+from sordino.cli import main
+from sordino.progress import NOTE, QUIET, track
 
 
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
+
+
+class Clock:
+    """Seconds that pass with each unit."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def units(self, seconds: list[float]) -> Iterator[float]:
+        for length in seconds:
+            self.now += length
+            yield length
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(progress, "time", clock)
+    return clock
 
 
 def test_the_bar_ends_with_the_note(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,3 +51,43 @@ def test_the_bar_ends_with_the_note(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "units" in bar
     assert "3/3" in bar
     assert "2 workers, 1 failed" in bar
+
+
+def test_every_long_unit_has_a_line_with_the_time_left(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert list(track(clock.units([60.0, 60.0, 30.0]), "units", 3)) == [60.0, 60.0, 30.0]
+    assert capsys.readouterr().err.splitlines() == [
+        "units: 1 of 3, 0:02:00 left",
+        "units: 2 of 3, 0:01:00 left",
+        "units: 3 of 3, took 0:02:30",
+    ]
+
+
+def test_many_short_units_share_lines(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    list(track(clock.units([0.01] * 1200), "files", 1200))
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 3
+    assert lines[-1] == "files: 1,200 of 1,200, took 0:00:12"
+
+
+def test_short_work_and_quiet_work_print_nothing(
+    clock: Clock, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    list(track(clock.units([1.0] * 4), "units", 4))
+    token = QUIET.set(True)
+    try:
+        list(track(clock.units([60.0] * 4), "units", 4))
+        monkeypatch.setattr("sys.stderr", Terminal())
+        assert list(track(clock.units([60.0]), "units", 1)) == [60.0]
+    finally:
+        QUIET.reset(token)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("arguments", [["--quiet", "budget"], ["budget", "--quiet"]])
+def test_quiet_may_stand_anywhere_and_ends_with_the_command(arguments: list[str]) -> None:
+    for words, quiet in ((arguments, True), (["budget"], False)):
+        with pytest.raises(SystemExit):
+            main(words)
+        assert QUIET.get() is quiet
