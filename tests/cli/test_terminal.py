@@ -151,7 +151,7 @@ def test_a_piped_table_is_whole(
 def test_a_table_is_whole_at_any_width_of_a_terminal(
     width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("sordino.cli.output.console", lambda: Console(width=width, markup=False))
+    monkeypatch.setattr("sordino.cli.output.console", lambda: Console(width=width))
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     table = Table(*(f"heading{number}" for number in range(6)), title="Figures")
     table.add_column("release", no_wrap=True)

@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 WIDE: Final = 140
 """Characters per line if standard output is no terminal; a table may be wider."""
 
-WIDEST: Final = 1000
-"""Characters per line that a table may need."""
-
 
 def console() -> Console:
     """Standard output: as wide as the terminal, or `WIDE`."""
@@ -51,42 +48,10 @@ def warn(lines: Sequence[str]) -> None:
 
 
 def print_table(table: Table, path: Location) -> None:
-    """Print a table, whole at any width, then the path of the full result.
-
-    In a terminal that is narrower than the longest words of its columns, each row is a list.
-    """
+    """Print a table, then the path of the full result."""
     terminal = console()
-    width = terminal.measure(table, options=terminal.options.update(max_width=WIDEST))
-    if not sys.stdout.isatty():
-        terminal.width = max(WIDE, width.maximum)
-    if width.minimum <= terminal.width:
-        terminal.print(table, markup=False)
-    else:
-        print_lines(table_lines(table))
+    terminal.print(table, markup=False)
     terminal.print(str(path), soft_wrap=True, markup=False, highlight=False)
-
-
-def table_lines(table: Table) -> list[str]:
-    """A table as lines, one for each cell with the name of its column, and an empty one between
-    rows. An empty cell has none.
-
-    >>> from rich.table import Table
-    >>> table = Table("release", "F1", title="Figures")
-    >>> table.add_row("drawn", "0.85")
-    >>> table_lines(table)
-    ['Figures', '', 'release: drawn', '  F1: 0.85']
-    """
-    names = [" ".join(f"{column.header}".split()) for column in table.columns]
-    lines = [] if table.title is None else [f"{table.title}"]
-    for cells in zip(*(column.cells for column in table.columns), strict=True):
-        row = [" ".join(f"{cell}".split()) for cell in cells]
-        filled = [
-            f"{name}: {cell}".removeprefix(": ")
-            for name, cell in zip(names, row, strict=True)
-            if cell
-        ]
-        lines += ["", *filled[:1], *(f"  {text}" for text in filled[1:])]
-    return [*lines, *([] if table.caption is None else ["", f"{table.caption}"])]
 
 
 def print_conditions(
