@@ -27,9 +27,13 @@ QUIET: Final = ContextVar("quiet", default=False)
 """Whether no progress is printed."""
 
 LINE_SECONDS: Final = 5.0
-"""The least time between two lines of progress, and before the first one: units that take longer
-have a line each, and short work has none.
-"""
+"""The least time between two lines of progress, and before the first one: short work has none."""
+
+MOST_LINES: Final = 50
+"""Lines for many short units. Fewer units have a line each."""
+
+SILENT_SECONDS: Final = 30.0
+"""The longest time without a line, where a unit ended."""
 
 _BLANK: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 """Invisible letters."""
@@ -132,14 +136,20 @@ def progress_line(title: str, done: int, total: int, seconds: float) -> str:
 
 
 def _lines(items: Iterable[Item], title: str, total: int) -> Iterator[Item]:
-    """The items, with a line at most every `LINE_SECONDS`, and one at the end if there was any."""
+    """The items, with lines as the constants say, and one at the end if there was any."""
     note = NOTE.get() or str
     start = printed = time.monotonic()
+    due, step = 1, max(1, total // MOST_LINES)
     for done, item in enumerate(items, 1):
         yield item
         now = time.monotonic()
-        if now - printed >= LINE_SECONDS or (done == total and printed > start):
-            printed = now
+        silent = now - printed
+        if (
+            (silent >= LINE_SECONDS and done >= due)
+            or silent >= SILENT_SECONDS
+            or (done == total and printed > start)
+        ):
+            printed, due = now, done + step
             text = f"{progress_line(title, done, total, now - start)} {note()}".rstrip()
             print(text, file=sys.stderr, flush=True)
 

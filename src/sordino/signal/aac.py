@@ -126,7 +126,8 @@ class AacSound:
                 io_open=_refuse,
             ) as container:
                 streams = container.streams.audio
-                if len(streams) != 1 or streams[0].codec_context.name != "aac":
+                codecs = [getattr(stream.codec_context, "name", "") for stream in streams]
+                if codecs != ["aac"]:
                     raise AudioError(
                         f"{self._path}: {len(streams)} tracks of sound, expected one of AAC: "
                         "convert it to WAV or FLAC"
@@ -139,7 +140,9 @@ class AacSound:
                             "convert it to WAV or FLAC"
                         )
                     yield frame
-        except (av.FFmpegError, ValueError, EOFError, LookupError) as error:
+        except AudioError:
+            raise
+        except Exception as error:  # a forged file makes PyAV raise any error
             raise AudioError(f"{self._path}: damaged or cut short: copy it anew") from error
 
 

@@ -12,7 +12,8 @@ MAGIC_BYTES: Final = 512
 
 _CONVERT: Final = "convert it to WAV or FLAC"
 
-_AAC: Final = f"{install_step('aac')} reads it, or convert it: `ffmpeg -i NAME.m4a NAME.wav`"
+_AAC: Final = "STEP reads it, or convert it: `ffmpeg -i NAME.m4a NAME.wav`"
+"""The advice for AAC; `STEP` stands for the installation of its decoder."""
 
 _STARTS: Final[tuple[tuple[int, bytes, str, str], ...]] = (
     (
@@ -50,6 +51,7 @@ def content(head: bytes) -> str:
     """
     for offset, start, kind, advice in _STARTS:
         if head[offset:].startswith(start):
+            advice = advice.replace("STEP", install_step("aac"))
             return f"not a sound file that can be read, but {kind}: {advice}"
     if head and not any(head):
         return f"not a sound file that can be read, but zero bytes: copy it anew, or {_CONVERT}"
