@@ -46,7 +46,7 @@ def test_a_count_without_locks_releases_nothing(here: System, tmp_path: Path) ->
 def test_a_second_lock_waits_where_there_are_locks(here: System, tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(b"")
-    first, second = (system.open_file(path, os.O_RDWR, 0o600) for _ in range(2))
+    first, second = (system.open_itself(path, os.O_RDWR, 0o600) for _ in range(2))
     if here is WINDOWS:
         with pytest.raises(OSError, match="no locks") as error:
             system.lock(first)

@@ -23,7 +23,7 @@ MOST_LISTED: Final = 20
 NOTE: Final[ContextVar[Callable[[], str] | None]] = ContextVar("note", default=None)
 """The text at the end of every progress bar, such as the number of workers; none by default."""
 
-QUIET: Final = ContextVar("quiet", default=False)
+NO_PROGRESS: Final = ContextVar("quiet", default=False)
 """Whether no progress is printed."""
 
 LINE_SECONDS: Final = 5.0
@@ -108,14 +108,14 @@ def printable_warnings() -> Iterator[None]:
 
 def track(items: Iterable[Item], title: str, total: int) -> Iterator[Item]:
     """The same items, with their progress on standard error: a bar on a terminal, lines elsewhere
-    (`LINE_SECONDS`), none if `QUIET`.
+    (`LINE_SECONDS`), none if `NO_PROGRESS`.
 
     `title` is the text beside the bar, `total` the number of items.
 
     >>> sum(track([1, 2, 3], "adding", 3))
     6
     """
-    if QUIET.get():
+    if NO_PROGRESS.get():
         yield from items
     elif sys.stderr.isatty():
         yield from _bar(items, title, total)

@@ -98,7 +98,7 @@ def lock(handle: int, *, shared: bool = False, wait: bool = False) -> bool:
     return True
 
 
-def open_file(path: str | os.PathLike[str], flags: int, mode: int) -> int:
+def open_itself(path: str | os.PathLike[str], flags: int, mode: int) -> int:
     """A descriptor as of `os.open`: a link is not followed, and a pipe does not wait for its other
     end. Raises `OSError`, of number `errno.ELOOP` for a link.
     """

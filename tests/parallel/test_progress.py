@@ -9,7 +9,7 @@ import pytest
 
 from sordino import progress
 from sordino.cli import main
-from sordino.progress import MOST_LINES, NOTE, QUIET, SILENT_SECONDS, track
+from sordino.progress import MOST_LINES, NO_PROGRESS, NOTE, SILENT_SECONDS, track
 
 
 class Terminal(io.StringIO):
@@ -78,13 +78,13 @@ def test_short_work_and_quiet_work_print_nothing(
     clock: Clock, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     list(track(clock.units([1.0] * 4), "units", 4))
-    token = QUIET.set(True)
+    token = NO_PROGRESS.set(True)
     try:
         list(track(clock.units([60.0] * 4), "units", 4))
         monkeypatch.setattr("sys.stderr", Terminal())
         assert list(track(clock.units([60.0]), "units", 1)) == [60.0]
     finally:
-        QUIET.reset(token)
+        NO_PROGRESS.reset(token)
     assert capsys.readouterr().err == ""
 
 
@@ -93,4 +93,4 @@ def test_quiet_may_stand_anywhere_and_ends_with_the_command(arguments: list[str]
     for words, quiet in ((arguments, True), (["budget"], False)):
         with pytest.raises(SystemExit):
             main(words)
-        assert QUIET.get() is quiet
+        assert NO_PROGRESS.get() is quiet

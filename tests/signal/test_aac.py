@@ -126,7 +126,7 @@ def test_a_hostile_header_is_refused(content: bytes, message: str, tmp_path: Pat
 
 def test_a_file_that_is_too_large_is_not_read() -> None:
     with pytest.raises(AudioError, match="expected at most 128: convert it to FLAC"):
-        aac.AacSound(Path("x.m4a"), io.BytesIO(), aac.LARGEST_BYTES + 1)
+        aac.AacSound(Path("x.m4a"), io.BytesIO(), aac.LARGEST_AAC_BYTES + 1)
 
 
 @settings(max_examples=60, deadline=None)

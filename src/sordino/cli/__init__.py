@@ -116,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _status(arguments: list[str], streams: Streams | None = None) -> int:
     """The exit status of these arguments; errors are printed here."""
     debug = "--debug" in arguments
-    progress.QUIET.set("--quiet" in arguments)
+    progress.NO_PROGRESS.set("--quiet" in arguments)
     arguments = [_expand_home(argument) for argument in arguments if argument not in ANYWHERE]
     try:
         _check_environment(arguments, streams)

@@ -26,7 +26,7 @@ from sordino.errors import AudioError
 from sordino.signal.header_lengths import Header
 from sordino.signal.wav import MOST_CHANNELS
 
-LARGEST_BYTES: Final = 1 << 27
+LARGEST_AAC_BYTES: Final = 1 << 27
 """The limit of a file: two hours at 128 kbit/s. It is read as a whole."""
 
 MOST_EDITS: Final = 16
@@ -62,10 +62,10 @@ class AacSound:
 
     def __init__(self, path: Path, stream: BinaryIO, size: int) -> None:
         self._path = path
-        if size > LARGEST_BYTES:
+        if size > LARGEST_AAC_BYTES:
             raise AudioError(
-                f"{path}: {size >> 20} MB of AAC, expected at most {LARGEST_BYTES >> 20}: convert "
-                "it to FLAC"
+                f"{path}: {size >> 20} MB of AAC, expected at most {LARGEST_AAC_BYTES >> 20}: "
+                "convert it to FLAC"
             )
         stream.seek(0)
         self._content = stream.read(size)

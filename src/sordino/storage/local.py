@@ -132,7 +132,7 @@ def open_file(path: str | Path, flags: int = os.O_RDONLY, mode: int = PRIVATE) -
     The caller closes it, and checks what kind of file it is. Raises `OSError`, of number
     `errno.ELOOP` for a link.
     """
-    return system.open_file(path, flags, mode)
+    return system.open_itself(path, flags, mode)
 
 
 def exists(path: Path) -> bool:
