@@ -9,7 +9,7 @@ import pytest
 
 from sordino import progress
 from sordino.cli import main
-from sordino.progress import MOST_LINES, NO_PROGRESS, NOTE, SILENT_SECONDS, track
+from sordino.progress import LINE_SECONDS, MOST_LINES, NO_PROGRESS, NOTE, SILENT_SECONDS, track
 
 
 class Terminal(io.StringIO):
@@ -36,6 +36,8 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(progress, "time", clock)
+    for name, seconds in (("LINE_SECONDS", LINE_SECONDS), ("SILENT_SECONDS", SILENT_SECONDS)):
+        monkeypatch.setattr(progress, name, seconds)
     return clock
 
 
