@@ -64,9 +64,9 @@ class Reader:
                 "drawn or label: use its vectors as features"
             )
         vectors = np.asarray(vectors)
-        if vectors.ndim == 1:
-            return self._bins[self._row(vectors)]
-        return self._bins[[self._row(vector) for vector in vectors]]
+        rows = [self._row(vector) for vector in np.atleast_2d(vectors)]
+        bins: Codes = self._bins[rows]
+        return bins if vectors.ndim > 1 else bins.reshape(())
 
     def item(self, vector: Vectors) -> str:
         """The part of a release on the wire, as its text. Raises `ReleaseError` as `row` does."""
@@ -93,7 +93,8 @@ class Reader:
         """
         number = row.get("prototype")
         if self.has_bins and type(number) is int and 0 <= number < len(self._prototypes):
-            return self._prototypes[number]
+            prototype: Vectors = self._prototypes[number]
+            return prototype
         numbers = row.get("vector")
         if not isinstance(numbers, list) or not all(type(item) in (int, float) for item in numbers):
             raise ReleaseError(

@@ -125,7 +125,7 @@ def write(path: str | Path, names: Sequence[str], vectors: Vectors, column: str 
     ending = suffix(path)
     if ending not in WRITERS:
         raise ReleaseError(f"{path}: rows of the server, expected a table: use `WireTable`")
-    return storage.write(path, WRITERS[ending](names, vectors, column), mode=storage.PRIVATE)
+    return storage.write(Path(path), WRITERS[ending](names, vectors, column), mode=storage.PRIVATE)
 
 
 class WholeTable:

@@ -120,6 +120,7 @@ class AacSound:
         try:
             with av.open(
                 io.BytesIO(self._content),
+                "r",
                 format=self._format,
                 container_options=_OPTIONS,
                 metadata_errors="replace",

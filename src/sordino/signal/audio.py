@@ -255,7 +255,7 @@ def write(
             f"{path}: samples are NaN or infinite, expected numbers: check what computed them"
         )
     steps = np.rint(full_scale(samples) * 32768).astype(np.int16)
-    return store(path, decoding.encoded(steps, sampling_rate, suffix[1:].upper()))
+    return store(Path(path), decoding.encoded(steps, sampling_rate, suffix[1:].upper()))
 
 
 def resampler(
