@@ -107,17 +107,18 @@ def replaced_count(content: bytes, box: bytes, offset: int, count: int) -> bytes
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (replaced_count(m4a(), b"stsz", 8, 1 << 27), "a part stsz of 134,217,728 entries"),
+        (replaced_count(m4a(), b"stsz", 8, 1 << 21), "a part stsz of 2,097,152 entries"),
         (replaced_count(m4a(), b"elst", 4, 1 << 20), "a part elst of 1,048,576 entries"),
         (m4a().replace(b"udta", b"cmov"), "a part cmov"),
         (m4a() + struct.pack(">I4s", 8, b"sidx"), "a part b'sidx' at its top level"),
+        (m4a() + struct.pack(">I4s", 17 << 20, b"free") + bytes((17 << 20) - 8), "17 MB beside"),
         (m4a() + struct.pack(">I4sQ", 1, b"free", 1 << 60), "are missing"),
         (encoded(tone(16000), 16000, movflags="frag_keyframe+empty_moov"), "in one piece|mvex"),
         (encoded(tone(16000), 16000, codec="alac"), "1 tracks of sound, expected one of AAC"),
         (m4a()[:28], "no table of its samples"),
         (b"\xff\xf1" * 500, "damaged or cut short|no samples"),
     ],
-    ids=["stsz", "elst", "cmov", "sidx", "size", "fragments", "alac", "start", "adts"],
+    ids=["stsz", "elst", "cmov", "sidx", "titles", "size", "fragments", "alac", "start", "adts"],
 )
 def test_a_hostile_header_is_refused(content: bytes, message: str, tmp_path: Path) -> None:
     with pytest.raises(AudioError, match=message):

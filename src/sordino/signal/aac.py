@@ -6,8 +6,8 @@ also makes room for as many samples as a header counts, so the boxes of a file a
 
     top level    ftyp, moov, mdat and padding, which end where the file ends: a fragmented file is
                  refused, and so is a cut copy
-    but mdat     no more packets than the file has bytes, at most `MOST_EDITS` edits, nothing
-                 compressed
+    but mdat     at most `LARGEST_TABLES` bytes, `MOST_PACKETS` packets and `MOST_EDITS` edits,
+                 nothing compressed
 """
 
 from __future__ import annotations
@@ -28,6 +28,12 @@ from sordino.signal.wav import MOST_CHANNELS
 
 LARGEST_AAC_BYTES: Final = 1 << 27
 """The limit of a file: two hours at 128 kbit/s. It is read as a whole."""
+
+LARGEST_TABLES: Final = 1 << 24
+"""The limit of a file's tables, titles and pictures in bytes."""
+
+MOST_PACKETS: Final = 1 << 20
+"""The limit of packets in a file: six hours at 48 kHz."""
 
 MOST_EDITS: Final = 16
 """The limit of edits in a file; programs write one or two."""
@@ -176,9 +182,14 @@ def _check_boxes(path: Path, content: bytes) -> None:
         at += size
     if not has_samples:
         raise AudioError(f"{path}: no table of its samples, the file is cut short: copy it anew")
+    if len(tables) > LARGEST_TABLES:
+        raise AudioError(
+            f"{path}: {len(tables) >> 20} MB beside its samples, expected at most "
+            f"{LARGEST_TABLES >> 20}: convert it to WAV or FLAC"
+        )
     for match in _COUNTS.finditer(tables):
         name, fields = match.groups()
-        limits = {b"stsz": len(content), b"stz2": len(content), b"elst": MOST_EDITS}
+        limits = {b"stsz": MOST_PACKETS, b"stz2": MOST_PACKETS, b"elst": MOST_EDITS}
         count = int.from_bytes(fields[4:8] if name == b"elst" else fields[8:12])
         if name not in limits or count > limits[name]:
             raise AudioError(
