@@ -12,6 +12,7 @@ import pytest
 from sordino.device import Reader, Runtime, table
 from sordino.device.sending import wire
 from sordino.errors import ReleaseError
+from sordino.release import Drawn
 from sordino.server.ingest.batch import parse_batch
 from tests.device.synthetic_bundles import bundled, features, fitted, scaled
 
@@ -26,10 +27,11 @@ def released(family: str) -> np.ndarray:
 
 
 def test_a_runtime_reads_the_bins_that_the_lab_reads() -> None:
-    runtime, vectors = Runtime(bundled("drawn"), key=4), released("drawn")
+    runtime, vectors, lab = Runtime(bundled("drawn"), key=4), released("drawn"), fitted("drawn")
+    assert isinstance(lab, Drawn)
     bins = runtime.read(vectors)
-    np.testing.assert_array_equal(bins, fitted("drawn").read(vectors))  # type: ignore[attr-defined]
-    np.testing.assert_array_equal(bins, fitted("drawn").decide(scaled()[:12]))  # type: ignore[attr-defined]
+    np.testing.assert_array_equal(bins, lab.read(vectors))
+    np.testing.assert_array_equal(bins, lab.decide(scaled()[:12]))
     assert runtime.read(vectors[3]) == bins[3]
 
 
