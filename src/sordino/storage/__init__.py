@@ -20,7 +20,6 @@ from sordino.storage.local import (
     open_stored,
     set_aside,
     temporary_setting,
-    to_disk,
 )
 from sordino.storage.location import (
     Location,
@@ -66,7 +65,6 @@ __all__ = [
     "safe_name",
     "set_aside",
     "temporary_setting",
-    "to_disk",
     "writable_location",
     "write",
 ]

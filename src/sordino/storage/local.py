@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from sordino import system
 from sordino.errors import StorageError
 
 SHARED: Final = 0o666
@@ -28,10 +29,6 @@ replace them.
 
 LONGEST_PATH: Final = 4096
 """Characters of a path that common systems accept."""
-
-_ITSELF: Final = (
-    getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-)
 
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
@@ -80,7 +77,7 @@ def create(path: Path, content: bytes) -> None:
         except FileExistsError:
             return
         temporary.unlink()
-        to_disk(path.parent)
+        system.to_disk(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -103,7 +100,7 @@ def write(
                 os.chmod(temporary, permissions)  # noqa: PTH101
             os.replace(temporary, path)  # noqa: PTH105
             if durable:
-                to_disk(path.parent)
+                system.to_disk(path.parent)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
@@ -123,7 +120,7 @@ def _fill(
             return
     content(Path(path))
     if durable:
-        to_disk(path)
+        system.to_disk(path)
 
 
 def open_file(path: str | Path, flags: int = os.O_RDONLY, mode: int = PRIVATE) -> int:
@@ -133,9 +130,9 @@ def open_file(path: str | Path, flags: int = os.O_RDONLY, mode: int = PRIVATE) -
     - `flags`: as of `os.open`; with `os.O_CREAT` a new file has `mode` less the umask.
 
     The caller closes it, and checks what kind of file it is. Raises `OSError`, of number
-    `errno.ELOOP` for a link. Windows has neither flag.
+    `errno.ELOOP` for a link.
     """
-    return os.open(path, flags | _ITSELF, mode)
+    return system.open_itself(path, flags, mode)
 
 
 def exists(path: Path) -> bool:
@@ -239,17 +236,6 @@ def _new_file(path: Path, mode: int) -> tuple[str, int]:
     return temporary, os.open(
         temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode
     )
-
-
-def to_disk(path: str | Path) -> None:
-    """Wait until a file, or the names in a folder, are on the disk. Windows opens no folder."""
-    if os.name == "nt" and Path(path).is_dir():
-        return
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @contextmanager
