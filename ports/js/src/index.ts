@@ -6,6 +6,8 @@ export { type Budget, type CountStore, DailyBudget, MemoryStore } from "./device
 export { KEY_BYTES } from "./device/draw.js";
 export { REASONS, type Reason, type Released, type Result, type Withheld } from "./device/result.js";
 export { Runtime, type RuntimeOptions } from "./device/runtime.js";
+export { DEFAULT_SEGMENTATION, type Segmentation, Segmenter, type Utterance } from "./device/segment.js";
+export { type Judge, Stream } from "./device/stream.js";
 export type { Features, Matrix } from "./device/serving.js";
 export { AudioError, BundleError, ReleaseError, SordinoError } from "./errors.js";
 export type { Engine } from "./onnx/model.js";

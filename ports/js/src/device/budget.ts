@@ -3,9 +3,10 @@
  *
  * No bound holds for many vectors of one speaker together, so a policy limits their number. The
  * count is stored before the vector is released: a crash in between loses a vector and never gives
- * one. The latest day counts, so a clock that is set back gives nothing again.
+ * one. `day_count` has the rule of the days: a clock that is set back gives nothing again.
  */
 
+import { countOn, countText, parseCount } from "./day_count.js";
 import type { Reason } from "./result.js";
 
 /** Keeps one text. `update` must be atomic and durable: no other update comes in between. */
@@ -19,8 +20,6 @@ export interface Budget {
   /** Count vectors and return null, or return the reason why they may not be released. */
   spend(perDay: number | null, count: number): Promise<Reason | null>;
 }
-
-const COUNT = /^([0-9]{4}-[0-9]{2}-[0-9]{2}) (0|[1-9][0-9]{0,14})$/;
 
 /** The refusal of a budget inside `update`: nothing is stored then. */
 class Refusal extends Error {
@@ -47,14 +46,11 @@ export class DailyBudget implements Budget {
 
 /** The text of the count after these vectors. Throws for a text that is no count. */
 function spent(text: string | null, clock: string, perDay: number | null, count: number): string {
-  const match = text === null ? null : COUNT.exec(text);
-  if (text !== null && !match) throw new Error("not a count");
-  const last = match?.[1] ?? clock;
-  const before = clock > last ? 0 : Number(match?.[2] ?? 0);
-  if (perDay !== null && before + count > perDay) {
-    throw new Refusal(clock < last ? "CLOCK_BEHIND" : "BUDGET_SPENT");
+  const today = countOn(text === null ? null : parseCount(text), clock);
+  if (perDay !== null && today.spent + count > perDay) {
+    throw new Refusal(clock < today.lastDay ? "CLOCK_BEHIND" : "BUDGET_SPENT");
   }
-  return `${clock > last ? clock : last} ${before + count}`;
+  return countText({ ...today, spent: today.spent + count });
 }
 
 /** Keeps the count as long as this object lives: for tests, and for a device without storage. */

@@ -7,7 +7,7 @@ import type { Engine } from "../onnx/model.js";
 import { LONGEST_SECONDS, SAMPLING_RATE, SHORTEST_SECONDS } from "../signal/audio.js";
 import type { Budget } from "./budget.js";
 import { KEY_BYTES, releaseKey } from "./draw.js";
-import { type Extractor, extractor } from "./extractors.js";
+import { type Extractor, extractor, hasExtractor } from "./extractors.js";
 import type { Reason, Result } from "./result.js";
 import { type Features, Serving } from "./serving.js";
 import { checkTestVectors } from "./test_vectors.js";
@@ -54,8 +54,7 @@ export class Runtime {
     try {
       const serving = await Serving.open(engine, content, entry, key);
       await checkTestVectors(content, serving);
-      const { set } = content.features;
-      const extract = KNOWN.test(String(set)) ? await extractor(engine, content) : null;
+      const extract = hasExtractor(content) ? await extractor(engine, content) : null;
       return new Runtime(content, serving, extract, options.budget ?? null);
     } catch (error) {
       if (error instanceof SordinoError) throw error;
@@ -115,9 +114,6 @@ export class Runtime {
     return perDay === null ? null : "UNCOUNTED";
   }
 }
-
-/** The feature sets of sound. A bundle of other features takes features alone. */
-const KNOWN = /^(mel|filterbank)$/;
 
 /** Why samples are no utterance, or null. */
 function unfitness(samples: Float32Array, samplingRate: number): Reason | null {

@@ -104,7 +104,7 @@ export function speechSpan(loud: readonly boolean[]): [number, number] {
 }
 
 /** The level of each frame, the log of the sum of its bands. */
-function levelOf(bands: readonly Row[]): Row {
+export function levelOf(bands: readonly Row[]): Row {
   return bands[0]!.map((_, frame) =>
     Math.log(bands.reduce((sum, row) => sum + Math.exp(row[frame]!), 0)));
 }

@@ -1,0 +1,69 @@
+"""The package in ports/js, compiled, and what its scripts answer."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shutil
+import subprocess
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+PORT: Final = Path(__file__).parents[2] / "ports" / "js"
+TIMEOUT_SECONDS: Final = 120
+
+
+@cache
+def reason() -> str:
+    """Why the package cannot run here; empty where it can."""
+    if shutil.which("node") is None:
+        return "no node: the JavaScript port is not tested"
+    if not (PORT / "node_modules" / ".package-lock.json").is_file():
+        return "ports/js has no packages: run `npm ci --ignore-scripts` there"
+    return ""
+
+
+def run(*command: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """The end of a command in the folder of the package; an error shows its output."""
+    done = subprocess.run(
+        [str(part) for part in command],
+        cwd=PORT,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_SECONDS,
+        check=False,
+    )
+    if check and done.returncode:
+        pytest.fail(done.stdout + done.stderr)
+    return done
+
+
+@cache
+def compiled() -> Path:
+    """The compiled package; a test is skipped where it cannot be compiled."""
+    if reason():
+        pytest.skip(reason())
+    lock = PORT / "node_modules" / ".compile.lock"
+    with lock.open("w") as handle:  # two processes of tests do not compile at once
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        run("node", "node_modules/typescript/bin/tsc", "-p", "tsconfig.json")
+    return PORT / "dist"
+
+
+def answers(script: str, *arguments: str | Path) -> list[dict[str, Any]]:
+    """The lines of JSON that a script of ports/js/test prints."""
+    compiled()
+    lines = run("node", f"test/{script}", *arguments).stdout.splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def bundles(
+    paths: Sequence[Path], key: int = 7, sounds: Sequence[Path] = ()
+) -> list[dict[str, Any]]:
+    """The digest and the vectors of each policy of bundles, or the error of a bundle."""
+    digits = key.to_bytes(16, "little").hex()
+    return answers("bundles.mjs", digits, *sounds, "--", *paths)
