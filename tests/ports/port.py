@@ -47,11 +47,25 @@ def compiled() -> Path:
     """The compiled package; a test is skipped where it cannot be compiled."""
     if reason():
         pytest.skip(reason())
-    lock = PORT / "node_modules" / ".compile.lock"
-    with lock.open("w") as handle:  # two processes of tests do not compile at once
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        run("node", "node_modules/typescript/bin/tsc", "-p", "tsconfig.json")
+    _build("node_modules/typescript/bin/tsc", "-p", "tsconfig.json")
     return PORT / "dist"
+
+
+@cache
+def page() -> Path:
+    """The folder of the built page, after its types were checked."""
+    compiled()
+    _build("node_modules/typescript/bin/tsc", "-p", "page/tsconfig.json")
+    _build("page/build.mjs")
+    return PORT / "dist" / "page"
+
+
+def _build(*command: str) -> None:
+    """Run a step of the build; two processes of tests do not build at once."""
+    lock = PORT / "node_modules" / ".build.lock"
+    with lock.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        run("node", *command)
 
 
 def answers(script: str, *arguments: str | Path) -> list[dict[str, Any]]:

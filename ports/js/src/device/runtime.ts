@@ -77,6 +77,22 @@ export class Runtime {
     return this.extract !== null;
   }
 
+  /** The number of vectors from which one is drawn; 0 where released vectors are computed. */
+  get prototypes(): number {
+    const { chance } = this.serving.entry;
+    const drawn = chance["kind"] === "drawn" || chance["kind"] === "clip-drawn";
+    return drawn ? this.serving.array("prototypes").length / this.width : 0;
+  }
+
+  /** The row of a released vector among the prototypes, or null where it is none of them. */
+  prototypeOf(vector: Float32Array): number | null {
+    const rows = this.serving.array("prototypes");
+    for (let row = 0; row < this.prototypes; row++) {
+      if (vector.every((number, at) => number === rows[row * this.width + at])) return row;
+    }
+    return null;
+  }
+
   /** The released vector of features. Throws `ReleaseError`, also beyond the budget of a day. */
   async release(features: Features): Promise<Float32Array> {
     const released = await this.serving.release(features);
