@@ -175,8 +175,12 @@ def _budget() -> list[dict[str, Any]]:
 def _json() -> dict[str, Any]:
     knobs = {"drawn": {"epsilon": 2.0, "rate": 1e-05, "name": "Ä\u2028"}}
     policy = Policy("sad", ("angry",), knobs=knobs, budget=Budget(0.55, 9))  # type: ignore[arg-type]
-    content = {"b": [1, 1.0, 1e16, 1.5e-7, 0.1, -0.0], "a": ["\x7f\n\"\\é😀"], "é": {}, "😀": []}
-    return {"policy": _asdict(policy), "digest": policy.digest, "text": json_bytes(content).decode()}
+    content = {"b": [1, 1.0, 1e16, 1.5e-7, 0.1, -0.0], "a": ['\x7f\n"\\é😀'], "é": {}, "😀": []}
+    return {
+        "policy": _asdict(policy),
+        "digest": policy.digest,
+        "text": json_bytes(content).decode(),
+    }
 
 
 def _asdict(policy: Policy) -> str:

@@ -20,10 +20,10 @@ TIMEOUT_SECONDS: Final = 120
 @cache
 def reason() -> str:
     """Why the package cannot run here; empty where it can."""
-    if shutil.which("node") is None:
-        return "no node: the JavaScript port is not tested"
+    if shutil.which("node") is None or int(run("node", "--version").stdout[1:3]) < 20:
+        return "no Node 20 or newer: the JavaScript port is not tested"
     if not (PORT / "node_modules" / ".package-lock.json").is_file():
-        return "ports/js has no packages: run `npm ci --ignore-scripts` there"
+        return "ports/js has no packages: run scripts/install-ports"
     return ""
 
 

@@ -21,7 +21,7 @@ from sordino.testing import POLICY
 from tests.device.bundle import faults
 from tests.device.bundle.forged import forged
 from tests.device.synthetic_bundles import CARD, bundled, embedding, talking
-from tests.device.synthetic_sound_bundle import bundle_path, speech
+from tests.device.synthetic_sound_bundle import SECONDS, bundle_path, speech
 from tests.onnx import hostile_models
 from tests.ports import golden, port
 
@@ -95,34 +95,23 @@ def test_node_releases_the_vectors_of_every_family() -> None:
             assert apart == pytest.approx(np.sqrt(2) * size, rel=0.5)
 
 
-def test_node_decides_for_a_sound_as_the_device_does(tmp_path: Path) -> None:
-    sound = speech()
+@pytest.mark.parametrize("features", ["mel", pytest.param("speech-tiny", marks=pytest.mark.slow)])
+def test_node_decides_for_a_sound_as_the_device_does(features: str, tmp_path: Path) -> None:
+    if not feature_sets.has_weights(features):
+        pytest.skip(f"the weights of {features} are not installed")
+    sound, path = speech(), bundle_path(features=features)
     (tmp_path / "sound").write_bytes(sound.tobytes())
-    (answer,) = port.bundles([bundle_path()], KEY, [tmp_path / "sound"])
-    runtime = Runtime(bundle_path(), key=KEY)
+    (answer,) = port.bundles([path], KEY, [tmp_path / "sound"])
+    runtime = Runtime(path, key=KEY)
     results = [*runtime.push(sound), *runtime.end()]
     vectors = np.array([result.vector for result in results])  # type: ignore[union-attr]
-    assert len(vectors) == 4
+    assert len(vectors) == len(SECONDS)
     arrays = runtime.bundle.arrays("release-0.npz")
     of_device, of_node = (
         nearest_bins(np.array(values, np.float32), arrays["prototypes"], arrays["bin"])
         for values in (vectors, answer["results"][0])
     )
     assert of_node.tolist() == of_device.tolist()
-
-
-@pytest.mark.slow  # an encoder of 20 MB
-def test_node_runs_the_encoder_of_a_bundle(tmp_path: Path) -> None:
-    if not feature_sets.has_weights("speech-tiny"):
-        pytest.skip("the weights of speech-tiny are not installed")
-    path = bundle_path(features="speech-tiny")
-    sound = speech()
-    (tmp_path / "sound").write_bytes(sound.tobytes())
-    (answer,) = port.bundles([path], KEY, [tmp_path / "sound"])
-    runtime = Runtime(path, key=KEY)
-    results = [*runtime.push(sound), *runtime.end()]
-    shapes = [len(vector) for vector in answer["results"][0]]
-    assert shapes == [runtime.width] * len(results)
 
 
 def test_node_refuses_the_models_that_python_refuses(tmp_path: Path) -> None:

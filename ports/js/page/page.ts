@@ -21,6 +21,7 @@ const speak = element<HTMLButtonElement>("speak");
 const recording = element<HTMLInputElement>("recording");
 const bundleInput = element<HTMLInputElement>("bundle");
 const policySelect = element<HTMLSelectElement>("policy");
+const remove = element<HTMLButtonElement>("forget");
 const drop = element("drop");
 
 const microphone = new Microphone();
@@ -30,7 +31,7 @@ let bundle: Bundle | null = null;
 let runtime: Runtime | null = null;
 let stream: Stream | null = null;
 let [sent, withheld] = [0, 0];
-let queue: Promise<void> = Promise.resolve(); // blocks of sound are judged one after the other
+let turn: Promise<void> = Promise.resolve(); // steps run one after the other
 
 /** Load all that the page needs, then forbid every further request. */
 async function load() {
@@ -59,15 +60,13 @@ function say(place: HTMLElement, text: string, problem = false): void {
   place.classList.toggle("problem", problem);
 }
 
-/** Run a step; a fault is shown in words. */
-async function attempt(place: HTMLElement, step: () => Promise<void>): Promise<void> {
-  try {
-    await step();
-  } catch (error) {
+/** Run a step after the steps before it; a fault is shown in words. */
+function attempt(place: HTMLElement, step: () => Promise<void>): void {
+  turn = turn.then(step).catch((error: unknown) => {
     const known = error instanceof SordinoError || error instanceof SoundProblem;
     say(place, known ? error.message : "Something failed: reload the page.", true);
     if (!known) console.error(error);
-  }
+  });
 }
 
 function enable(on: boolean): void {
@@ -100,11 +99,12 @@ async function openPolicy(policy: string): Promise<void> {
     return item;
   }));
   list.hidden = false;
+  recording.value = ""; // the same file may be chosen again
   begin();
   enable(runtime.hears);
   say(status, runtime.hears
     ? "The bundle is ready: its test vectors were reproduced here."
-    : "The test vectors were reproduced, but this bundle takes features that the page cannot compute.");
+    : "The test vectors were reproduced, but the page cannot compute the features of this bundle.");
 }
 
 /** Forget the results of the sound before. */
@@ -134,6 +134,8 @@ function show(added: Result[]): void {
 }
 
 async function openRecording(file: File): Promise<void> {
+  if (!runtime?.hears) throw new SoundProblem("Choose a bundle first.");
+  if (listens()) throw new SoundProblem("The page listens: stop it first.");
   begin();
   say(summary, "The recording is cut into utterances.");
   const samples = await decode(file);
@@ -145,40 +147,48 @@ async function openRecording(file: File): Promise<void> {
   if (!results.children.length) say(summary, "No speech was found: nothing would be sent.");
 }
 
+/** Whether the microphone is on. */
+function listens(): boolean {
+  return speak.getAttribute("aria-pressed") === "true";
+}
+
 async function toggle(): Promise<void> {
-  const on = speak.getAttribute("aria-pressed") !== "true";
+  const on = !listens();
   if (on) {
+    recording.value = "";
     begin();
-    await microphone.start((samples) => {
-      queue = queue.then(() => attempt(summary, () => push(samples)));
-    });
+    await microphone.start((samples) => attempt(summary, () => push(samples)));
     say(summary, "The page listens. Make a pause after each sentence.");
   } else {
     microphone.stop();
-    await queue;
     show(await stream!.end());
   }
-  recording.disabled = bundleInput.disabled = policySelect.disabled = on;
+  for (const control of [recording, bundleInput, policySelect, remove]) control.disabled = on;
   speak.setAttribute("aria-pressed", String(on));
   speak.textContent = on ? "Stop" : "Speak";
 }
 
 function takeRecording(file: File | undefined): void {
-  if (file && !recording.disabled) void attempt(summary, () => openRecording(file));
+  if (file) attempt(summary, () => openRecording(file));
 }
 
+for (const input of [bundleInput, recording]) {
+  input.addEventListener("click", () => void (input.value = "")); // the same file, once more
+}
 bundleInput.addEventListener("change", () => {
   const file = bundleInput.files?.[0];
-  if (file) void attempt(status, () => openBundle(file));
+  if (file) attempt(status, () => openBundle(file));
 });
 policySelect.addEventListener("change", () => {
-  void attempt(status, () => openPolicy(policySelect.value));
+  attempt(status, () => openPolicy(policySelect.value));
 });
 recording.addEventListener("change", () => takeRecording(recording.files?.[0]));
-speak.addEventListener("click", () => void attempt(summary, toggle));
-element("forget").addEventListener("click", () => {
-  void attempt(status, async () => {
+speak.addEventListener("click", () => attempt(summary, toggle));
+remove.addEventListener("click", () => {
+  attempt(status, async () => {
     await forget();
+    runtime = null;
+    bundleInput.value = "";
     enable(false);
     say(status, "Key and count were removed. Choose a bundle to begin anew.");
   });
@@ -191,9 +201,9 @@ for (const event of ["dragenter", "dragover", "dragleave", "drop"] as const) {
 }
 drop.addEventListener("drop", (drag) => takeRecording(drag.dataTransfer?.files[0]));
 
-void attempt(status, async () => {
+attempt(status, async () => {
   await engine;
-  bundleInput.disabled = element<HTMLButtonElement>("forget").disabled = false;
+  bundleInput.disabled = remove.disabled = false;
   const offline = kept ? "It also works without a network." : "It needs the network to load again.";
   say(status, `The page is ready. It sends nothing from now on. ${offline}`);
 });

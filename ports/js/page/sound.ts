@@ -16,7 +16,7 @@ export async function decode(file: Blob): Promise<Float32Array> {
   try {
     sound = await context.decodeAudioData(await file.arrayBuffer());
   } catch {
-    throw new SoundProblem("The browser cannot read this file: choose a WAV, FLAC, MP3 or Ogg file.");
+    throw new SoundProblem("The browser cannot read this file: choose WAV, FLAC, MP3 or Ogg.");
   }
   if (sound.duration > LONGEST_SECONDS) {
     throw new SoundProblem("The recording is longer than ten minutes: cut it.");
@@ -48,14 +48,14 @@ export class Microphone {
       source.connect(this.node);
     } catch {
       this.stop();
-      throw new SoundProblem("The browser gives no microphone at 16 kHz: allow it for this page, or " +
-        "choose a recording.");
+      throw new SoundProblem("The browser gives no microphone at 16 kHz: allow it for this page, " +
+        "or choose a recording.");
     }
   }
 
   /** Release the microphone. */
   stop(): void {
-    this.node?.disconnect();
+    if (this.node) this.node.port.onmessage = null;
     this.node = null;
     for (const track of this.input?.getTracks() ?? []) track.stop();
     this.input = null;

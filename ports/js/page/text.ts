@@ -16,10 +16,10 @@ export function policyFacts({ policy, width, prototypes }: Runtime): string[] {
       ? `An attacker must not infer ${listed(policy.hide)} from the released vectors.`
       : "No attribute of the speaker is hidden.",
     `A released vector has ${width} numbers.`,
-    ...(prototypes ? [`It is one of ${prototypes} vectors in the bundle; none is of a person.`] : []),
+    ...(prototypes ? [`It is one of ${prototypes} vectors in the bundle.`] : []),
     policy.perDay === null
       ? "No limit on vectors a day: an attacker with many vectors of one speaker infers more."
-      : `At most ${policy.perDay} vectors are released a day. This page counts them as a device would.`,
+      : `At most ${policy.perDay} vectors are released a day. This page counts as a device does.`,
   ];
 }
 

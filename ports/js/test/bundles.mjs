@@ -1,5 +1,5 @@
-// For each bundle and policy, in one line of JSON: its digest, the vectors of its test features, and
-// those of sounds.
+// For each bundle and policy, in one line of JSON: its digest, the vectors of its test features,
+// and those of sounds.
 //   node test/bundles.mjs KEY SOUND... -- BUNDLE...
 // KEY has 32 hexadecimal digits; a SOUND is a file of float32 samples, a stream of utterances.
 import { readFileSync } from "node:fs";

@@ -70,8 +70,8 @@ export class Bundle {
       try {
         arrays = readArrays(this.files.get(name)!);
       } catch (error) {
-        throw new BundleError(`${name}: not an array file (${(error as Error).message}), expected ` +
-          "one: write the bundle again");
+        throw new BundleError(`${name}: not an array file (${(error as Error).message}), ` +
+          "expected one: write the bundle again");
       }
       this.parsed.set(name, arrays);
     }
@@ -212,8 +212,8 @@ function file(files: ReadonlyMap<string, Uint8Array>, name: string): Uint8Array 
 /** The depth of nested lists and objects; the parser stops at `DEEPEST`. */
 function depth(content: Json, at = 0): number {
   if (at > DEEPEST) return at;
-  const children = Array.isArray(content) ? content : isObject(content) ? Object.values(content) : null;
-  return children ? 1 + Math.max(0, ...children.map((child) => depth(child, at + 1))) : 0;
+  if (!Array.isArray(content) && !isObject(content)) return 0;
+  return 1 + Math.max(0, ...Object.values(content).map((child) => depth(child, at + 1)));
 }
 
 function unfit(part: string): BundleError {

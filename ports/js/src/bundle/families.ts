@@ -116,7 +116,8 @@ function checkEncoder(bundle: Bundle): void {
   const width = out.dimensions?.[1];
   if (graph.inputs.length > 1 || graph.outputs.length > 1 || frames.name !== "frames" ||
       out.name !== "out" || !matches(frames, float(null, ENCODER_BANDS)) ||
-      !matches(out, float(null, null)) || !(typeof width === "number" && width && width <= widest)) {
+      !matches(out, float(null, null)) ||
+      !(typeof width === "number" && width && width <= widest)) {
     throw new BundleError(`${ENCODER_FILE} has other inputs or outputs, expected frames ` +
       `(n, ${ENCODER_BANDS}) and out (positions, 1 to ${widest}): do not use the bundle`);
   }
@@ -237,7 +238,8 @@ class PolicyCheck {
     } else {
       inputs["z"] = float(null, width);
     }
-    this.fits(name, inputs, Object.fromEntries(structure.outputs.map((key) => [key, shapes[key]!])));
+    const outputs = structure.outputs.map((key) => [key, shapes[key]!]);
+    this.fits(name, inputs, Object.fromEntries(outputs));
   }
 
   private fits(name: string, inputs: Shapes, outputs: Shapes): void {

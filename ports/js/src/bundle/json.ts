@@ -23,7 +23,8 @@ export type JsonObject = { [key: string]: Json };
 /** Whether a value is an object, and not a list, a number or null. */
 export function isObject(value: Json | undefined): value is JsonObject {
   return (
-    typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Float)
+    typeof value === "object" && value !== null && !Array.isArray(value) &&
+    !(value instanceof Float)
   );
 }
 
@@ -177,7 +178,8 @@ export function pythonFloat(value: number): string {
     return `${digits}e${exponent < 0 ? "-" : "+"}${size}`;
   }
   const text = Object.is(value, -0) ? "-0" : String(value);
-  const plain = text.includes("e") ? value.toFixed(Math.max(0, digits.length - 2 - exponent)) : text;
+  const places = Math.max(0, digits.length - 2 - exponent);
+  const plain = text.includes("e") ? value.toFixed(places) : text;
   return plain.includes(".") ? plain : `${plain}.0`;
 }
 

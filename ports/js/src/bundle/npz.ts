@@ -40,7 +40,8 @@ function readArray(part: Uint8Array): NumberArray {
   const length = wide ? view.getUint32(8, true) : view.getUint16(8, true);
   const start = (wide ? 12 : 10) + length;
   if (start > part.length) throw new RangeError("an array that is cut off");
-  const header = HEADER.exec(new TextDecoder("latin1").decode(part.subarray(start - length, start)));
+  const text = new TextDecoder("latin1").decode(part.subarray(start - length, start));
+  const header = HEADER.exec(text);
   const type = TYPES[header?.[1] ?? ""];
   if (!header || !type) throw new RangeError("an array with another header");
   const shape = (header[3] as string).split(",").filter((size) => size.trim()).map(Number);

@@ -33,7 +33,7 @@ export async function extractor(engine: Engine, bundle: Bundle): Promise<Extract
   const { set, recipe } = bundle.features as { set: string; recipe: Json };
   if (typeof recipe !== "number" || !PARTS[set]!.includes(recipe)) {
     throw new BundleError(`features ${set} of recipe ${numberOf(recipe)}, expected ` +
-      `${PARTS[set]!.join(" or ")}: take the version of this package for the bundle, or fit it anew`);
+      `${PARTS[set]!.join(" or ")}: take the version of this package for the bundle`);
   }
   const match = await compute(engine, bundle, set, recipe);
   await checkSound(bundle, match);

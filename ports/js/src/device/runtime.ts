@@ -48,7 +48,7 @@ export class Runtime {
     const entry = content.entry(options.policy);
     const secret = options.key ?? crypto.getRandomValues(new Uint8Array(KEY_BYTES));
     if (secret.length !== KEY_BYTES) {
-      throw new ReleaseError(`a key of ${secret.length} bytes, expected ${KEY_BYTES}: make another`);
+      throw new ReleaseError(`a key of ${secret.length} bytes, expected ${KEY_BYTES}: make one`);
     }
     const key = releaseKey(secret, content.releaseDigest(entry.name));
     try {

@@ -114,8 +114,8 @@ export class Segmenter {
       0 < s.shortestSeconds && s.shortestSeconds < s.longestSeconds && s.longestSeconds <= 600 &&
       s.leadSeconds >= 0 && s.leadSeconds + s.hangoverSeconds < s.longestSeconds;
     if (!fits) {
-      throw new AudioError("settings of a segmentation that contradict each other, expected leave " +
-        "<= enter, trail <= hangover, lead + hangover < longest: correct the order");
+      throw new AudioError("settings of a segmentation that contradict each other, expected " +
+        "leave <= enter, trail <= hangover, lead + hangover < longest: correct the order");
     }
     const ring = Math.round(settings.memorySeconds * 10);
     this.noise = Array.from({ length: ring }, () => new Float64Array(EDGES.length).fill(Infinity));

@@ -88,7 +88,8 @@ export class Serving {
     }
     for (const { data } of clip ? scaled.values() : []) {
       if (!data.every((number) => Math.abs(number) <= LOUDEST)) {
-        throw new ReleaseError(`a clip with numbers beyond ${LOUDEST}, expected speech: leave it out`);
+        throw new ReleaseError(`a clip with numbers beyond ${LOUDEST}, expected speech: leave it ` +
+          "out");
       }
     }
     return scaled;
@@ -98,8 +99,8 @@ export class Serving {
   async released(scaled: Features, source: Features): Promise<Float32Array> {
     const released = this.draw(flatten(source), await this.outputs(scaled));
     if (released.length !== this.entry.width || !released.every(Number.isFinite)) {
-      throw new ReleaseError("a released vector with NaN, infinity or of another width: write the " +
-        "bundle again");
+      throw new ReleaseError("a released vector with NaN, infinity or of another width: write " +
+        "the bundle again");
     }
     return released;
   }
@@ -181,8 +182,8 @@ export class Serving {
       });
     if (!fits) {
       const names = [...this.widths].map(([name, width]) => `${name || "vector"} of ${width}`);
-      throw new ReleaseError(`features of another shape, with NaN or infinity, expected ${names}: ` +
-        "extract what the bundle was fitted on");
+      throw new ReleaseError(`features of another shape, with NaN or infinity, expected ` +
+        `${names}: extract what the bundle was fitted on`);
     }
   }
 }

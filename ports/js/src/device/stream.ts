@@ -1,9 +1,9 @@
 /**
  * The results of the utterances of an endless stream of samples (`sordino.device.sound.stream`).
  *
- * Closed when in doubt: NaN or infinity, a click, an utterance that is too loud, too quiet, or fails
- * at any step returns a reason; no sound throws. Times and lengths of utterances are not released:
- * a length would reveal more than the vector may.
+ * Closed when in doubt: NaN or infinity, a click, an utterance that is too loud, too quiet, or
+ * fails at any step returns a reason; no sound throws. Times and lengths of utterances are not
+ * released: a length would reveal more than the vector may.
  */
 
 import { SAMPLING_RATE } from "../signal/audio.js";

@@ -31,10 +31,12 @@ const NOISE_SIZE = [0.3, 3] as const;
 /** Throws `BundleError` where a policy does not reproduce the test vectors of its bundle. */
 export async function checkTestVectors(bundle: Bundle, serving: Serving): Promise<void> {
   const { name } = serving.entry;
-  const arrays = bundle.arrays(bundle.files.has(VECTORS_FILE) ? VECTORS_FILE : missing(VECTORS_FILE));
+  if (!bundle.files.has(VECTORS_FILE)) missing(VECTORS_FILE);
+  const arrays = bundle.arrays(VECTORS_FILE);
   const get = (key: string, dtype: string, rank: number): NumberArray => {
     const array = arrays.get(key) ?? missing(`${key} of policy ${name}`);
-    if (array.dtype !== dtype || array.shape.length !== rank || !array.data.every(Number.isFinite)) {
+    const fits = array.dtype === dtype && array.shape.length === rank;
+    if (!fits || !array.data.every(Number.isFinite)) {
       throw new BundleError(`${VECTORS_FILE}: ${key} of another type: write the bundle again`);
     }
     return array;
@@ -81,10 +83,12 @@ class Check {
   async vectors(x: NumberArray, z: NumberArray, released: NumberArray): Promise<void> {
     const { entry, widths } = this.serving;
     const rows = released.shape[0]!;
-    if (x.shape.join() !== `${rows},${widths.get("")}` || z.shape.join() !== `${rows},${entry.width}`) {
+    const [wide, narrow] = [`${rows},${widths.get("")}`, `${rows},${entry.width}`];
+    if (x.shape.join() !== wide || z.shape.join() !== narrow) {
       throw new BundleError(`${VECTORS_FILE}: x or z of another shape: write the bundle again`);
     }
-    const [scaled, outputs, noise] = [new Float32Array(z.data.length), this.empty(z), this.empty(z)];
+    const table = () => new Float32Array(z.data.length);
+    const [scaled, outputs, noise] = [table(), table(), table()];
     for (let row = 0; row < rows; row++) {
       const stored = one(z, row);
       scaled.set((await this.serving.scaled(one(x, row))).get("")!.data, row * entry.width);
@@ -128,12 +132,15 @@ class Check {
     const prototype = this.serving.prototype(flatten(scaled), outputs);
     const factor = this.serving.array("factor");
     const share = numberOf(chance["share"]);
-    const scale = Math.sqrt(1 - share ** 2) * rootMeanSquare(factor) * Math.sqrt(factor.length / width);
+    const size = rootMeanSquare(factor) * Math.sqrt(factor.length / width);
+    const scale = Math.sqrt(1 - share ** 2) * size;
     return Float64Array.from(stored, (number, at) =>
       (number - prototype[at]! - share * out[at]!) / scale);
   }
 
-  private agreeReleased(output: Float32Array, released: NumberArray, noise: Float32Array | Float64Array): void {
+  private agreeReleased(
+    output: Float32Array, released: NumberArray, noise: Float32Array | Float64Array,
+  ): void {
     if (!noise.some((number) => number !== 0)) {
       this.agree("released vectors", output, released.data, 0);
       return;
@@ -156,21 +163,18 @@ class Check {
     }
   }
 
-  private empty({ data }: NumberArray): Float32Array {
-    return new Float32Array(data.length);
-  }
-
   private refuse(part: string): never {
     const { name, family } = this.serving.entry;
-    throw new BundleError(`policy ${name} of family '${family}': ${part}: copy the bundle anew, or ` +
-      "ask its maker for another");
+    throw new BundleError(`policy ${name} of family '${family}': ${part}: copy the bundle anew, ` +
+      "or ask its maker for another");
   }
 }
 
 /** One row of a table as the features of an utterance. */
 function one({ data, shape }: NumberArray, row: number): Features {
   const width = shape[1]!;
-  return new Map([["", { data: (data as Float32Array).slice(row * width, (row + 1) * width), width }]]);
+  const numbers = (data as Float32Array).slice(row * width, (row + 1) * width);
+  return new Map([["", { data: numbers, width }]]);
 }
 
 function rootMeanSquare(numbers: ArrayLike<number>): number {

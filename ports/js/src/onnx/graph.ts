@@ -210,7 +210,9 @@ export function inputTensor(declared: Declared, symbols: ReadonlyMap<string, num
 }
 
 /** Throws where the file states another type or shape than the operator gives. */
-export function checkDeclared(declared: Declared, tensor: Tensor, symbols: Map<string, number>): void {
+export function checkDeclared(
+  declared: Declared, tensor: Tensor, symbols: Map<string, number>,
+): void {
   if (declared.dtype !== tensor.dtype) {
     throw new ShapeError(`data type ${declared.dtype}, which is ${tensor.dtype}`);
   }

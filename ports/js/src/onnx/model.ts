@@ -74,7 +74,8 @@ export class Model {
     const outputs: { [name: string]: Values } = {};
     for (const { name } of this.graph.outputs) {
       const { dims: shape, data } = results[name] as OrtTensor;
-      if (data instanceof Float32Array ? !data.every(Number.isFinite) : !(data instanceof BigInt64Array)) {
+      const finite = data instanceof Float32Array && data.every(Number.isFinite);
+      if (!finite && !(data instanceof BigInt64Array)) {
         throw this.failure("the model gave NaN, infinity or another type");
       }
       outputs[name] = { shape, data: data as Float32Array | BigInt64Array };

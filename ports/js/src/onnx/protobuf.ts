@@ -43,7 +43,8 @@ const PRINTABLE = /^(?: |[^\p{C}\p{Z}])*$/u;
 export function parseMessage(
   content: Uint8Array, schema: Schema, root: string, bounds: Bounds, visitor: Visitor,
 ): Message {
-  return new Reader(content, schema, bounds, visitor).message(root, 0, content.length, bounds.depth);
+  const reader = new Reader(content, schema, bounds, visitor);
+  return reader.message(root, 0, content.length, bounds.depth);
 }
 
 class Reader {

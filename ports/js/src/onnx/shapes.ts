@@ -279,7 +279,8 @@ function range(call: OperatorCall): Tensor[] {
   expect(fits, "bounds of a range that are not one number each, below 2^53");
   const [start, limit, delta] = bounds.map((bound) => bound[0]!) as [number, number, number];
   expect(delta !== 0, "a range of step 0");
-  return [{ shape: [Math.max(0, Math.ceil((limit - start) / delta))], dtype: call.inputs[0]!.dtype }];
+  const count = Math.max(0, Math.ceil((limit - start) / delta));
+  return [{ shape: [count], dtype: call.inputs[0]!.dtype }];
 }
 
 function clip(call: OperatorCall): Tensor[] {

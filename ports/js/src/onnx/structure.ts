@@ -12,7 +12,9 @@ import { BundleError } from "../errors.js";
 import {
   buildGraph, checkDeclared, type Graph, GraphError, inputTensor, messages, type Node, text,
 } from "./graph.js";
-import { type Bounds, MalformedError, type Message, parseMessage, type Visitor } from "./protobuf.js";
+import {
+  type Bounds, MalformedError, type Message, parseMessage, type Visitor,
+} from "./protobuf.js";
 import { EXTERNAL, MODEL, STRINGS, SUBGRAPH } from "./schema.js";
 import {
   FLOAT, INT64, ITEM_BYTES, OperatorCall, OPERATORS, product, RANK, ShapeError, type Tensor,
@@ -27,7 +29,7 @@ const REMEMBERED = 32;
 const BOUNDS: Bounds = { fields: 1 << 16, entries: 1 << 11, depth: 32 };
 const METADATA = ["onnx.infer", "onnx.quant.pre_process"];
 
-/** The limits of a model of a bundle; README of the port has the reasons. */
+/** The limits of a model of a bundle; `docs/builder/port.md` lists them. */
 const LIMITS = {
   opset: 18, irVersion: 8, modelBytes: 1 << 27, initialiserBytes: 1 << 26, symbols: 4,
   elements: 1 << 25, allElements: 1 << 29, work: 1 << 26, constantWork: 1 << 24,
@@ -53,8 +55,10 @@ export function checkModel(content: Uint8Array, name: string): Graph {
   return graph;
 }
 
-/** The free dimensions of a graph for inputs of these shapes: why they are too large, or null. */
-export function sizeProblem(graph: Graph, shapes: { [input: string]: readonly number[] }): string | null {
+/** Why a value or the work is too large for inputs of these shapes, or null. */
+export function sizeProblem(
+  graph: Graph, shapes: { [input: string]: readonly number[] },
+): string | null {
   const symbols = new Map<string, number>();
   for (const declared of graph.inputs) {
     for (const [axis, name] of (declared.dimensions ?? []).entries()) {
@@ -216,8 +220,8 @@ function inferOutputs(node: Node, values: ReadonlyMap<string, Tensor>): [Tensor[
   try {
     outputs = node.operator.infer(call);
   } catch (error) {
-    if (error instanceof ShapeError) throw new GraphError(`shape of ${node.kind}: ${error.message}`);
-    throw error;
+    if (!(error instanceof ShapeError)) throw error;
+    throw new GraphError(`shape of ${node.kind}: ${error.message}`);
   }
   if (!node.outputs.length || node.outputs.length > outputs.length) {
     throw new GraphError(`${node.kind} of ${node.outputs.length} outputs`);

@@ -30,5 +30,6 @@ export function checkSamples(samples: Float32Array): void {
 export function mixDown(channels: readonly Float32Array[]): Float32Array {
   const first = channels[0]!;
   if (channels.length === 1) return first.slice();
-  return first.map((_, at) => channels.reduce((sum, channel) => sum + channel[at]!, 0) / channels.length);
+  return first.map((_, at) =>
+    channels.reduce((sum, channel) => sum + channel[at]!, 0) / channels.length);
 }

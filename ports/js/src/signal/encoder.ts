@@ -9,8 +9,10 @@ export const RECIPE = 3;
 
 const LONGEST_WINDOW = 3000; // frames of 10 ms: 30 s
 
-/** The vector of samples at 16 kHz, `width` numbers. Throws `ReleaseError` where the model fails. */
-export async function encode(samples: Float32Array, model: Model, width: number): Promise<Float32Array> {
+/** The vector of samples at 16 kHz, `width` numbers. Throws `ReleaseError` if the model fails. */
+export async function encode(
+  samples: Float32Array, model: Model, width: number,
+): Promise<Float32Array> {
   const { data } = speechLogMel(samples);
   const frames = data.length / MEL_BANDS;
   const windows = Math.ceil(frames / LONGEST_WINDOW);

@@ -35,10 +35,12 @@ const TRIANGLES = Array.from({ length: BANDS }, (_, band) => {
   const width = (high - low) / (BANDS + 1);
   const [left, centre, right] = [0, 1, 2].map((edge) => low + (band + edge) * width) as
     [number, number, number];
-  const lines = Array.from({ length: fft.size / 2 }, (_, line) => (line * SAMPLING_RATE) / fft.size);
+  const lines = Array.from({ length: fft.size / 2 }, (_, line) =>
+    (line * SAMPLING_RATE) / fft.size);
   const weights = lines.map((hz) => {
     const at = mel(hz);
-    return Math.max(0, at <= centre ? (at - left) / (centre - left) : (right - at) / (right - centre));
+    const [rising, falling] = [(at - left) / (centre - left), (right - at) / (right - centre)];
+    return Math.max(0, Math.min(rising, falling));
   });
   const first = weights.findIndex((weight) => weight > 0);
   return { first, weights: weights.slice(first).filter((weight) => weight > 0) };

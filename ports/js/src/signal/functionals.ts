@@ -128,7 +128,8 @@ function functionalsOf(row: Row, over: readonly boolean[]): number[] {
   if (!chosen.length) return new Array<number>(7).fill(0);
   const mean = average(chosen);
   const centred = chosen.map((value) => value - mean);
-  const times = Float64Array.from(over.flatMap((value, frame) => (value ? [frame * FRAME_SECONDS] : [])));
+  const seconds = over.flatMap((value, frame) => (value ? [frame * FRAME_SECONDS] : []));
+  const times = Float64Array.from(seconds);
   const middle = average(times);
   const time = times.map((value) => value - middle);
   const changes = changesOf(row, over, LAGS[0]!);

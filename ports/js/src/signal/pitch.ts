@@ -55,7 +55,8 @@ export function slower(samples: Float32Array): Float32Array {
   const mean = new Float32Array(Math.floor(samples.length / DECIMATION));
   for (let at = 0; at < mean.length; at++) {
     const start = DECIMATION * at;
-    mean[at] = (samples[start]! + samples[start + 1]! + samples[start + 2]! + samples[start + 3]!) / 4;
+    const four = samples.subarray(start, start + DECIMATION);
+    mean[at] = four.reduce((sum, sample) => sum + sample, 0) / DECIMATION;
   }
   return Float32Array.from({ length: Math.max(0, mean.length - 2) }, (_, at) =>
     mean[at]! / 4 + mean[at + 1]! / 2 + mean[at + 2]! / 4);
