@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sordino import keyed_random
-from sordino.device.bundle.archive import json_bytes
 from sordino.device.budget import DailyBudget
+from sordino.device.bundle.archive import json_bytes
 from sordino.device.sound import segment
 from sordino.device.sound.segment import Segmenter
 from sordino.policy import Budget, Policy
@@ -165,7 +165,7 @@ def _budget() -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "budget"
         budget = DailyBudget(path, lambda: date.fromisoformat(clock))
-        for clock in days:  # noqa: B007  # the clock reads it
+        for clock in days:  # the clock reads it
             reason = budget.spend(2)
             name = reason.name if reason else None
             steps.append({"clock": clock, "reason": name, "text": path.read_text()})

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import json
+import io
 import tempfile
+import zipfile
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,9 @@ import pytest
 
 from sordino import export
 from sordino.device import Runtime, read
+from sordino.device.bundle.archive import pack
+from sordino.device.trust import ed25519
+from sordino.device.trust.signature import sign
 from sordino.errors import BundleError
 from sordino.keyed_random import nearest_bins
 from sordino.onnx.structure import check_model
@@ -23,11 +28,14 @@ from tests.device.bundle.forged import forged
 from tests.device.synthetic_bundles import CARD, bundled, embedding, talking
 from tests.device.synthetic_sound_bundle import SECONDS, bundle_path, speech
 from tests.onnx import hostile_models
-from tests.ports import golden, port
+from tests.ports import port
 
-pytestmark = pytest.mark.skipif(bool(port.reason()), reason=port.reason() or "it runs")
+pytestmark = [
+    pytest.mark.slow,  # fits releases, compiles the package
+    pytest.mark.skipif(bool(port.reason()), reason=port.reason() or "it runs"),
+]
 
-VECTORS = ("none", "noise-gauss", "leace", "rae-leace", "drawn", "drawn+rae-25", "label")
+VECTORS = ("none", "noise-gauss", "leace", "drawn", "drawn+rae-25", "label")
 CLIPS = (("general", "both"), ("private+", "audio"), ("drawn", "audio"))
 KEY = 2**100 + 7
 
@@ -46,34 +54,12 @@ def paths() -> dict[str, Path]:
     return files | {"talking": talking(), "listening": bundle_path()}
 
 
-def test_the_golden_vectors_are_those_of_python() -> None:
-    stored: Any = json.loads(golden.FILE.read_text(encoding="utf-8"))
-    _agree(golden.golden(), stored)
-
-
-def _agree(computed: Any, stored: Any) -> None:
-    """Assert the same structure, and numbers that differ in their last digits at most."""
-    assert type(computed) is type(stored)
-    if isinstance(stored, dict):
-        assert list(computed) == list(stored)
-        computed, stored = list(computed.values()), list(stored.values())
-    if isinstance(stored, list):
-        assert len(computed) == len(stored)
-        for parts in zip(computed, stored, strict=True):
-            _agree(*parts)
-    elif isinstance(stored, float):
-        assert computed == pytest.approx(stored, rel=1e-5, abs=1e-5)
-    else:
-        assert computed == stored
-
-
 def test_node_reproduces_the_golden_vectors() -> None:
     port.compiled()
     done = port.run("node", "--test", "--test-reporter=tap", "test/golden.test.mjs")
     assert "# fail 0" in done.stdout
 
 
-@pytest.mark.slow  # fits a release of every kind
 def test_node_releases_the_vectors_of_every_family() -> None:
     answers = port.bundles(list(paths().values()), KEY)
     assert [answer.get("error") for answer in answers] == [None] * len(paths())
@@ -95,7 +81,7 @@ def test_node_releases_the_vectors_of_every_family() -> None:
             assert apart == pytest.approx(np.sqrt(2) * size, rel=0.5)
 
 
-@pytest.mark.parametrize("features", ["mel", pytest.param("speech-tiny", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("features", ["mel", "speech-tiny"])
 def test_node_decides_for_a_sound_as_the_device_does(features: str, tmp_path: Path) -> None:
     if not feature_sets.has_weights(features):
         pytest.skip(f"the weights of {features} are not installed")
@@ -147,7 +133,6 @@ def test_node_judges_a_changed_model_as_python_does(tmp_path: Path) -> None:
     assert [answer["refused"] is not None for answer in answers] == refused
 
 
-@pytest.mark.slow  # fits a release of every kind
 def test_node_refuses_a_structure_that_its_family_has_not(tmp_path: Path) -> None:
     files = [
         forged(bundled(family), tmp_path / f"{number}.sordino", change, policies=None)
@@ -170,3 +155,37 @@ def test_node_refuses_changed_and_cut_bytes_of_a_bundle(tmp_path: Path) -> None:
         file.write_bytes(changed)
     answers = port.bundles(files)
     assert {answer["error"].partition(":")[0] for answer in answers} == {"BundleError"}
+
+
+def test_node_verifies_the_maker_of_a_bundle(tmp_path: Path) -> None:
+    secret, public = ed25519.generate()
+    (tmp_path / "key.pem").write_bytes(secret)
+    (tmp_path / "key.pub.pem").write_bytes(public)
+    names = ("signed", "expired", "unsigned", "other", "forged")
+    files = {name: tmp_path / f"{name}.sordino" for name in names}
+    for path in files.values():
+        path.write_bytes(bundle_path().read_bytes())
+    (tmp_path / "other.pem").write_bytes(ed25519.generate()[0])
+    sign(files["signed"], tmp_path / "key.pem", version=3)
+    sign(files["expired"], tmp_path / "key.pem", version=1, expires=date(2026, 1, 1))
+    sign(files["other"], tmp_path / "other.pem", version=1)
+    sign(files["forged"], tmp_path / "key.pem", version=1)
+    content = files["forged"].read_bytes().replace(b'"version": 1\n', b'"version": 9\n')
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:  # its sums do not fit any more
+        parts = {part.filename: _part(content, part) for part in archive.infolist()}
+    files["forged"].write_bytes(pack(parts))
+    key = tmp_path / "key.pub.pem"
+    answers = port.answers("signatures.mjs", key, "2026-01-01T23:59:00Z", *files.values())
+    assert answers[0]["version"] == 3
+    assert answers[1]["expires"] == "2026-01-01"
+    says = ("unsigned", "not trusted", "not that of this bundle")
+    for answer, words in zip(answers[2:], says, strict=True):
+        assert words in answer["error"]
+    (late,) = port.answers("signatures.mjs", key, "2026-01-02T00:00:00Z", files["expired"])
+    assert late["error"].startswith("SignatureError: the bundle expired on 2026-01-01")
+
+
+def _part(content: bytes, part: zipfile.ZipInfo) -> bytes:
+    """The bytes of a part without compression, whatever its checksum is."""
+    start = part.header_offset + 30 + len(part.filename.encode())
+    return content[start : start + part.file_size]

@@ -19,7 +19,21 @@ ROOT = Path(__file__).parents[2]
 SCRIPTS = sorted(path.name for path in (ROOT / "scripts").glob("[a-z]*") if path.name != "words")
 """The Bash scripts; `words` is Python."""
 MACHINE_PATH = re.compile(r"(?<![\w.~$})-])/(?:home|root|Users|work|opt|tmp/\w+)/\w")
-TEXT = {".py", ".md", ".toml", ".txt", ".csv", ".html", ".css", ".svg", ".cfg", ".json", ".mjs", ".ts", ""}
+TEXT = {
+    ".py",
+    ".md",
+    ".toml",
+    ".txt",
+    ".csv",
+    ".html",
+    ".css",
+    ".svg",
+    ".cfg",
+    ".json",
+    ".mjs",
+    ".ts",
+    "",
+}
 BUILT = {"node_modules", "dist"}
 """Folders of the port that the repository does not hold."""
 

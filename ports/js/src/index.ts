@@ -2,6 +2,7 @@
 
 export { type Bundle, type PolicyEntry, readBundle } from "./bundle/bundle.js";
 export type { Policy } from "./bundle/policy.js";
+export { publicKey, type Signature, SignatureError, type Trust } from "./bundle/signature.js";
 export { type Budget, type CountStore, DailyBudget, MemoryStore } from "./device/budget.js";
 export { KEY_BYTES } from "./device/draw.js";
 export {

@@ -2,8 +2,8 @@
  * A bundle in one file: every byte is checked, and the structure of each policy
  * (`sordino.device.bundle.bundle`). Nothing of it is executed here.
  *
- * Checksums detect accidents only, since an attacker can compute them anew. This package does not
- * check signatures: take bundles from where you take the code.
+ * Checksums detect accidents only, since an attacker can compute them anew: `Bundle.verify` proves
+ * the maker.
  */
 
 import { BundleError } from "../errors.js";
@@ -14,6 +14,7 @@ import { sha256 } from "./hash.js";
 import { DEEPEST, isObject, type Json, type JsonObject, jsonBytes, parseJson } from "./json.js";
 import { type NumberArray, readArrays } from "./npz.js";
 import { Policy } from "./policy.js";
+import { type Signature, type Trust, verifySignature } from "./signature.js";
 import { unzip } from "./zip.js";
 
 /** The version of the format. */
@@ -56,7 +57,13 @@ export class Bundle {
     readonly policies: ReadonlyMap<string, PolicyEntry>,
     /** The checked graph of each model. */
     readonly graphs: ReadonlyMap<string, Graph>,
+    private readonly manifest: Uint8Array, private readonly signature: Uint8Array | undefined,
   ) {}
+
+  /** The verified signature of the bundle. Throws `SignatureError` with the reason otherwise. */
+  verify(trust: Trust): Promise<Signature> {
+    return verifySignature(this.manifest, this.signature, trust);
+  }
 
   /** The feature set of the models: `set`, `recipe`, and `dims` or `streams`. */
   get features(): JsonObject {
@@ -119,7 +126,7 @@ export function readBundle(content: Uint8Array): Bundle {
     throw new BundleError(`not a bundle (${(error as Error).message}): write it again`);
   }
   const [manifest, files] = checkFiles(parts);
-  const bundle = parse(manifest, files);
+  const bundle = parse(manifest, files, parts);
   checkStructure(bundle);
   return bundle;
 }
@@ -151,7 +158,9 @@ function checkFiles(parts: ReadonlyMap<string, Uint8Array>): [JsonObject, Map<st
   return [manifest, files];
 }
 
-function parse(manifest: JsonObject, files: Map<string, Uint8Array>): Bundle {
+function parse(
+  manifest: JsonObject, files: Map<string, Uint8Array>, parts: ReadonlyMap<string, Uint8Array>,
+): Bundle {
   const [card, list] = [json(files, CARD_FILE), json(files, POLICIES_FILE)];
   if (!Array.isArray(list) || !list.length || list.length > MOST_POLICIES || !isObject(card) ||
       depth(card) > DEEPEST_CARD || !isObject(card["features"])) {
@@ -175,7 +184,8 @@ function parse(manifest: JsonObject, files: Map<string, Uint8Array>): Bundle {
         `${MANIFEST_FILE}: copy the bundle anew`);
     }
   }
-  return new Bundle(files, card, policies, graphs);
+  const signature = parts.get(SIGNATURE_FILE);
+  return new Bundle(files, card, policies, graphs, parts.get(MANIFEST_FILE)!, signature);
 }
 
 function policyEntry(item: Json, files: ReadonlyMap<string, Uint8Array>): PolicyEntry {
@@ -213,7 +223,8 @@ function file(files: ReadonlyMap<string, Uint8Array>, name: string): Uint8Array 
 function depth(content: Json, at = 0): number {
   if (at > DEEPEST) return at;
   if (!Array.isArray(content) && !isObject(content)) return 0;
-  return 1 + Math.max(0, ...Object.values(content).map((child) => depth(child, at + 1)));
+  const children: Json[] = Object.values(content);
+  return 1 + children.reduce((most: number, child) => Math.max(most, depth(child, at + 1)), 0);
 }
 
 function unfit(part: string): BundleError {

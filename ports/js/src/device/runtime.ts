@@ -2,6 +2,7 @@
 
 import { type Bundle, readBundle } from "../bundle/bundle.js";
 import type { Policy } from "../bundle/policy.js";
+import type { Trust } from "../bundle/signature.js";
 import { BundleError, ReleaseError, SordinoError } from "../errors.js";
 import type { Engine } from "../onnx/model.js";
 import { LONGEST_SECONDS, SAMPLING_RATE, SHORTEST_SECONDS } from "../signal/audio.js";
@@ -26,6 +27,8 @@ export interface RuntimeOptions {
   readonly key?: Uint8Array;
   /** The count of vectors released in a day. Without it, a policy with a limit releases nothing. */
   readonly budget?: Budget;
+  /** The makers of bundles that may run. Without it, no signature is required. */
+  readonly trusted?: Trust;
 }
 
 export class Runtime {
@@ -39,12 +42,14 @@ export class Runtime {
    *
    * `bundle` is one that `readBundle` returned, or the bytes of its file. `engine` is
    * `onnxruntime-web` or `onnxruntime-node`. Throws `BundleError` for a bundle that is incomplete,
-   * has no such policy, or differs from its test vectors; `ReleaseError` for another key.
+   * has no such policy, or differs from its test vectors; `SignatureError` without a trusted
+   * signature; `ReleaseError` for another key.
    */
   static async open(
     engine: Engine, bundle: Bundle | Uint8Array, options: RuntimeOptions = {},
   ): Promise<Runtime> {
     const content = bundle instanceof Uint8Array ? readBundle(bundle) : bundle;
+    if (options.trusted) await content.verify(options.trusted);
     const entry = content.entry(options.policy);
     const secret = options.key ?? crypto.getRandomValues(new Uint8Array(KEY_BYTES));
     if (secret.length !== KEY_BYTES) {
