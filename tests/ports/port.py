@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -27,8 +28,12 @@ def reason() -> str:
     return ""
 
 
-def run(*command: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """The end of a command in the folder of the package; an error shows its output."""
+def run(*command: str | Path, home: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """The end of a command in the folder of the package; a failure shows its output.
+
+    - `home`: the home folder of the command; None for that of the tests.
+    """
+    environment = {name: value for name, value in os.environ.items() if name[:4] != "XDG_"}
     done = subprocess.run(
         [str(part) for part in command],
         cwd=PORT,
@@ -36,8 +41,9 @@ def run(*command: str | Path, check: bool = True) -> subprocess.CompletedProcess
         text=True,
         timeout=TIMEOUT_SECONDS,
         check=False,
+        env=environment | {"HOME": str(home)} if home else None,
     )
-    if check and done.returncode:
+    if done.returncode:
         pytest.fail(done.stdout + done.stderr)
     return done
 
@@ -68,16 +74,16 @@ def _build(*command: str) -> None:
         run("node", *command)
 
 
-def answers(script: str, *arguments: str | Path) -> list[dict[str, Any]]:
+def answers(script: str, *arguments: str | Path, home: Path | None = None) -> list[dict[str, Any]]:
     """The lines of JSON that a script of ports/js/test prints."""
     compiled()
-    lines = run("node", f"test/{script}", *arguments).stdout.splitlines()
+    lines = run("node", f"test/{script}", *arguments, home=home).stdout.splitlines()
     return [json.loads(line) for line in lines]
 
 
 def bundles(
-    paths: Sequence[Path], key: int = 7, sounds: Sequence[Path] = ()
+    paths: Sequence[Path], key: int = 7, sounds: Sequence[Path] = (), home: Path | None = None
 ) -> list[dict[str, Any]]:
     """The digest and the vectors of each policy of bundles, or the error of a bundle."""
     digits = key.to_bytes(16, "little").hex()
-    return answers("bundles.mjs", digits, *sounds, "--", *paths)
+    return answers("bundles.mjs", digits, *sounds, "--", *paths, home=home)

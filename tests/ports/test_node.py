@@ -157,6 +157,14 @@ def test_node_refuses_changed_and_cut_bytes_of_a_bundle(tmp_path: Path) -> None:
     assert {answer["error"].partition(":")[0] for answer in answers} == {"BundleError"}
 
 
+def test_node_leaves_no_trace_in_the_home_folder(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (answer,) = port.bundles([bundle_path()], home=home)
+    assert "error" not in answer
+    assert list(home.rglob("*")) == []
+
+
 def test_node_verifies_the_maker_of_a_bundle(tmp_path: Path) -> None:
     secret, public = ed25519.generate()
     (tmp_path / "key.pem").write_bytes(secret)

@@ -5,8 +5,8 @@ import type { Engine } from "./onnx/model.js";
 /**
  * The engine of `onnxruntime-node`.
  *
- * ONNX Runtime on Linux writes a device id below the user's cache folder when it is loaded, unless
- * this variable is set before. A program that loads it earlier must set the variable itself.
+ * ONNX Runtime 1.32 on Linux writes a device id below the user's cache folder when it is loaded,
+ * unless this variable is set before. A program that loads it earlier must set the variable itself.
  */
 export async function nodeEngine(): Promise<Engine> {
   process.env["ORT_DISABLE_TELEMETRY"] = "1";

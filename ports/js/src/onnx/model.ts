@@ -30,6 +30,7 @@ const OPTIONS: InferenceSession.SessionOptions = {
   extra: {
     session: {
       load_model_format: "ONNX", // bytes 4 to 8 may claim another format
+      model_external_initializers_file_folder_path: "/dev/null", // no tensor is read from a file
       disable_quant_qdq: "1", // no product of floats becomes one of rounded inputs
       x64quantprecision: "1", // integers of older bundles: no kernel that saturates at 16 bits
     },
