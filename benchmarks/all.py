@@ -28,6 +28,7 @@ from typing import NamedTuple
 
 import audit
 import extraction
+import numpy as np
 import training
 from numpy.typing import NDArray
 
@@ -38,6 +39,7 @@ from sordino.features import FEATURE_SETS
 from sordino.nn import Settings
 from sordino.signal import audio
 
+Sound = NDArray[np.float32]
 SHUFFLES = 199
 """Shuffles of a permutation test with scikit-learn; three are measured."""
 
@@ -157,7 +159,7 @@ def extraction_row(data: Path) -> Row:
 
 
 def feature_row(
-    data: Path, features: str, other: str, rival: Callable[[], Callable[[NDArray], object]]
+    data: Path, features: str, other: str, rival: Callable[[], Callable[[Sound], object]]
 ) -> Row:
     """Seconds of one core for a second of sound."""
     sounds = [audio.read(file) for file in recordings(data, 20)]
@@ -166,7 +168,7 @@ def feature_row(
     return Row(ours, other, one_core(rival(), sounds) / seconds)
 
 
-def one_core(function: Callable[[NDArray], object], sounds: list[NDArray]) -> float:
+def one_core(function: Callable[[Sound], object], sounds: list[Sound]) -> float:
     """The processor seconds of a function over all sounds; what it loads once is not counted."""
     function(sounds[0])
     begin = time.process_time()
@@ -175,7 +177,7 @@ def one_core(function: Callable[[NDArray], object], sounds: list[NDArray]) -> fl
     return time.process_time() - begin
 
 
-def smile() -> Callable[[NDArray], object]:
+def smile() -> Callable[[Sound], object]:
     """openSMILE's functionals of the Interspeech 2013 challenge."""
     import opensmile
 
@@ -183,7 +185,7 @@ def smile() -> Callable[[NDArray], object]:
     return lambda sound: extractor.process_signal(sound, audio.SAMPLING_RATE)
 
 
-def whisper() -> Callable[[NDArray], object]:
+def whisper() -> Callable[[Sound], object]:
     """The encoder of Whisper base in `transformers`, with random weights: the time is the same."""
     import torch
     from transformers import WhisperConfig, WhisperFeatureExtractor
@@ -192,9 +194,11 @@ def whisper() -> Callable[[NDArray], object]:
     torch.set_num_threads(1)
     config = WhisperConfig(d_model=512, encoder_layers=6, encoder_attention_heads=8)
     config.encoder_ffn_dim = 2048
-    frames, encoder = WhisperFeatureExtractor(), WhisperEncoder(config).eval()
+    frames = WhisperFeatureExtractor()  # type: ignore[no-untyped-call]
+    encoder = WhisperEncoder(config)
+    encoder.train(False)
 
-    def vector(sound: NDArray) -> object:
+    def vector(sound: Sound) -> object:
         x = frames(sound, sampling_rate=audio.SAMPLING_RATE, return_tensors="pt").input_features
         with torch.no_grad():
             return encoder(x).last_hidden_state.mean(1)

@@ -37,7 +37,7 @@ Every verb has its own help with an example: `sordino VERB --help`.
 
 VERBS: Final = {
     "demo": "Fit, attack and report on synthetic speech.",
-    "corpus": "Check the recordings and labels of a corpus.",
+    "corpus": "Check the recordings and labels of a corpus, or convert it.",
     "extract": "Extract feature vectors from recordings.",
     "words": "Train word vectors on transcripts.",
     "reproduce": "Reproduce the study of a paper on your recordings.",
