@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
@@ -174,19 +175,14 @@ def _budget() -> list[dict[str, Any]]:
 
 def _json() -> dict[str, Any]:
     knobs = {"drawn": {"epsilon": 2.0, "rate": 1e-05, "name": "Ä\u2028"}}
-    policy = Policy("sad", ("angry",), knobs=knobs, budget=Budget(0.55, 9))  # type: ignore[arg-type]
+    settings: Any = {"knobs": knobs, "budget": Budget(0.55, 9)}
+    policy = Policy("sad", ("angry",), **settings)
     content = {"b": [1, 1.0, 1e16, 1.5e-7, 0.1, -0.0], "a": ['\x7f\n"\\é😀'], "é": {}, "😀": []}
     return {
-        "policy": _asdict(policy),
+        "policy": json_bytes(asdict(policy)).decode(),
         "digest": policy.digest,
         "text": json_bytes(content).decode(),
     }
-
-
-def _asdict(policy: Policy) -> str:
-    from dataclasses import asdict
-
-    return json_bytes(asdict(policy)).decode()
 
 
 def _numbers(values: NDArray[Any]) -> list[float]:

@@ -151,8 +151,8 @@ def test_node_refuses_changed_and_cut_bytes_of_a_bundle(tmp_path: Path) -> None:
         changed[at] ^= 1
         contents.append(bytes(changed))
     files = [tmp_path / f"{number}.sordino" for number in range(len(contents))]
-    for file, changed in zip(files, contents, strict=True):
-        file.write_bytes(changed)
+    for file, part in zip(files, contents, strict=True):
+        file.write_bytes(part)
     answers = port.bundles(files)
     assert {answer["error"].partition(":")[0] for answer in answers} == {"BundleError"}
 

@@ -77,7 +77,8 @@ export async function verifySignature(
   }
   const today = trust.today().toISOString().slice(0, 10);
   if (expires !== null && today > expires) {
-    throw new SignatureError(`the bundle expired on ${expires}, today is ${today}: get a newer one`);
+    throw new SignatureError(`the bundle expired on ${expires}, today is ${today}: get a newer ` +
+      "one");
   }
   return { key, version, expires };
 }
