@@ -4,6 +4,7 @@ without a mouse.
 
 from __future__ import annotations
 
+import base64
 import functools
 import http.server
 import os
@@ -104,10 +105,11 @@ def drop(page: Page, recording: Path) -> None:
     files = page.evaluate_handle(
         """([content, name]) => {
             const files = new DataTransfer();
-            files.items.add(new File([new Uint8Array(content)], name));
+            const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+            files.items.add(new File([bytes], name));
             return files;
         }""",
-        [list(recording.read_bytes()), recording.name],
+        [base64.b64encode(recording.read_bytes()).decode(), recording.name],
     )
     page.dispatch_event("#drop", "drop", {"dataTransfer": files})
 

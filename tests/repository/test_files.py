@@ -41,16 +41,22 @@ BUILT = {"node_modules", "dist"}
 def texts() -> Iterator[Path]:
     """Every text file that the repository holds."""
     folders = ("src", "tests", "docs", "scripts", "benchmarks", "fuzz", "ports", ".ci")
-    places = [*ROOT.iterdir(), *(path for folder in folders for path in (ROOT / folder).rglob("*"))]
+    places = [*ROOT.iterdir(), *(path for folder in folders for path in files(ROOT / folder))]
     for path in places:
         if (
             path.is_file()
             and path.suffix in TEXT
             and "egg-info" not in str(path)
             and path.name != ".git"
-            and not BUILT & set(path.parts)
         ):
             yield path
+
+
+def files(folder: Path) -> Iterator[Path]:
+    """The files below a folder, without those that are built."""
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name not in BUILT]
+        yield from (Path(parent) / name for name in names)
 
 
 def pins() -> dict[str, str]:
