@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
 from sordino import storage
+from sordino.errors import SordinoError
 from sordino.progress import printable
 from sordino.storage import Location
 
@@ -26,6 +29,22 @@ WIDE: Final = 140
 
 WIDEST: Final = 1000
 """Characters per line that a table may need."""
+
+
+def timestamp() -> str:
+    """The time in UTC (ISO 8601, to the second), or that of `SOURCE_DATE_EPOCH` if it is set.
+
+    Raises `SordinoError` for a value of the variable that is no number of seconds.
+    """
+    text = os.environ.get("SOURCE_DATE_EPOCH")
+    try:
+        time = datetime.now(UTC) if text is None else datetime.fromtimestamp(int(text), UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise SordinoError(
+            f"SOURCE_DATE_EPOCH={text}: expected seconds since 1970, such as 1767225600: correct "
+            "it, or unset it"
+        ) from error
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def console() -> Console:

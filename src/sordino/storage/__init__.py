@@ -25,6 +25,7 @@ from sordino.storage.local import (
 from sordino.storage.location import (
     Location,
     exists,
+    file_sha256,
     files,
     folder,
     local_copy,
@@ -52,6 +53,7 @@ __all__ = [
     "cell",
     "create",
     "exists",
+    "file_sha256",
     "files",
     "folder",
     "local_copy",
