@@ -82,4 +82,5 @@ def test_other_vectors_are_scored_as_a_new_split_would() -> None:
     families = {attacker.family for attacker in transferred}
     assert families == {"linear", "quadratic", "cubic"}
     for attacker in transferred:
+        assert attacker.transferred is not None
         np.testing.assert_allclose(attacker.transferred, attacker.values, atol=1e-9)

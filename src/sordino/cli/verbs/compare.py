@@ -37,6 +37,7 @@ from sordino.cli.options import (
     resolve_features,
 )
 from sordino.cli.output import print_table, write_json
+from sordino.storage import Location
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,7 +123,7 @@ def _print_means(
     estimates: pd.DataFrame,
     releases: Sequence[str],
     required: str,
-    report: Path,
+    report: Location,
     json: str | None,
 ) -> None:
     """Print means over the policies and the path of the report; optionally write all means as
