@@ -119,7 +119,7 @@ def write_array(_: str, folder: Path, names: Sequence[str], rows: int) -> list[s
         array[number * BLOCK : number * BLOCK + len(x)] = x
         columns.to_csv(labels, mode="a", header=not number, index=False)
     array.flush()
-    return [str(path), "--labels", str(labels)]
+    return [str(path), "--array-labels", str(labels)]
 
 
 def write_archive(_: str, folder: Path, names: Sequence[str], rows: int) -> list[str]:

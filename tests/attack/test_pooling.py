@@ -115,7 +115,7 @@ def test_what_cannot_be_pooled_is_refused() -> None:
         pool_scores(table.assign(score=np.nan))
 
 
-def test_pooled_scores_of_equal_utterances_are_equal_in_any_order() -> None:
+def test_pooled_scores_of_equal_utterances_are_equal() -> None:
     random = np.random.default_rng(0)
     speaker = np.repeat(np.arange(8), 5)
     score = np.concatenate([random.permutation([0.1, 0.1, 0.2, 0.3, 0.7]) for _ in range(8)])

@@ -138,7 +138,7 @@ def test_the_page_has_verdict_reference_and_limits(
     [
         (("--secret", "height"), "no column `height`, expected one of the table's (d0, d1"),
         (("--secret", "gender", "--speaker", "who"), "no column `who`"),
-        (("--secret", "emotion"), "has labels only with --labels"),
+        (("--secret", "emotion"), "has labels only with --array-labels"),
         (
             ("--secret", "gender", "--task", "mood", "--reference", "short.csv"),
             "3 rows, expected the 160 of vectors.csv",
@@ -248,7 +248,7 @@ def test_only_an_array_takes_a_table_of_labels(
     tables: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     np.save(tmp_path / "x.npy", np.zeros((3, 2)))
-    options = ("--secret", "gender", "--out", tmp_path, "--labels", tables / "vectors.csv")
+    options = ("--secret", "gender", "--out", tmp_path, "--array-labels", tables / "vectors.csv")
     for path, message in (
         (tables / "vectors.parquet", "has labels itself, expected an array (.npy)"),
         (tmp_path / "x.npy", "160 rows, expected the 3 of"),

@@ -183,7 +183,7 @@ def test_labels_belong_to_an_array_of_as_many_rows(files: Path, tmp_path: Path) 
     (tmp_path / "labels.csv").write_text("speaker,gender\ns1,female\n")
     with pytest.raises(FeatureError, match="1 rows, expected the 600 of"):
         open_vectors(files / "a.npy", labels=tmp_path / "labels.csv")
-    with pytest.raises(FeatureError, match="leave out --labels"):
+    with pytest.raises(FeatureError, match="leave out --array-labels"):
         open_vectors(files / "a.parquet", labels=tmp_path / "labels.csv")
 
 

@@ -46,7 +46,7 @@ TableArgument = Annotated[
 ArrayLabelsOption = Annotated[
     Location | None,
     typer.Option(
-        "--labels",
+        "--array-labels",
         metavar="TABLE",
         parser=location,
         help="The labels of a .npy array: a table with one row for each of its rows.",

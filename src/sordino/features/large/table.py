@@ -233,7 +233,7 @@ def open_vectors(
     if labels is not None:
         raise FeatureError(
             f"{path}: has labels itself, expected an array ({ARRAY_SUFFIX}) with "
-            "--labels: leave out --labels"
+            "--array-labels: leave out --array-labels"
         )
     if isinstance(path, Path):
         file = textfile.home(path)
