@@ -6,7 +6,9 @@ Speed-up and efficiency are measured for 1, 2 and 4 workers of this machine, on 
 second. Above the number of cores a speed-up is not expected. A queueing model predicts the same
 runs from the seconds of their units: the client sends units one after the other, a few for each
 worker, and a result takes a moment to arrive. The same model predicts 10, 100 and 1,000 workers,
-which were not measured. `--kills` also needs the folder of EMO-DB. Measure on an idle machine.
+which were not measured. `--kills` also needs the folder of EMO-DB. `rss_mb_1e6` is the memory of
+`sordino extract --shards` on a million utterances, which takes most of the time. Measure on an idle
+machine.
 """
 
 from __future__ import annotations
@@ -22,8 +24,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import cluster_kills
 import numpy as np
+from scale import cluster_kills, extraction_memory
 from threadpoolctl import threadpool_limits
 
 from sordino import parallel
@@ -58,6 +60,12 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("SORDINO_DATA") or shared))
     parser.add_argument("--units", type=int, default=40, help="units of each measured run")
     parser.add_argument("--kills", type=int, default=10, help="0: no kills")
+    parser.add_argument(
+        "--utterances",
+        type=int,
+        default=1_000_000,
+        help="utterances that are extracted to shards, 0: none (%(default)s)",
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
@@ -71,6 +79,10 @@ def main() -> None:
             f"{'the same bytes' if result['same_bytes'] else 'OTHER BYTES'}; a worker outlived its "
             f"scheduler by at most {result['orphan_seconds']:.1f} s"
         )
+    result["rss_mb_1e6"] = None
+    if options.utterances:
+        memory = extraction_memory.measured(options.utterances, 0.1, "mel", 0)
+        result |= {"rss_mb_1e6": memory["rss_mb_1e6"], "memory": memory}
     if options.json:
         options.json.write_text(json.dumps(result, indent=1) + "\n")
 

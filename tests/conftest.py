@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
 import sys
 from collections import Counter
@@ -14,6 +15,8 @@ import hypothesis
 import numpy.testing  # noqa: F401  # numpy loads it late, and then its checks would not count
 import pytest
 from _pytest.assertion import util
+
+from sordino import progress
 
 pytest.register_assert_rewrite(  # assertions of the tests' helpers count too
     *(f"tests.{path.stem}" for path in Path(__file__).parent.iterdir() if path.stem[0] not in "._")
@@ -38,6 +41,13 @@ CHECKS: Final = {
 hypothesis.settings.register_profile("every", deadline=None)  # a busy machine is no failure
 hypothesis.settings.register_profile("quick", deadline=None, max_examples=10)
 hypothesis.settings.load_profile("every")
+
+
+@pytest.fixture(autouse=True)
+def _no_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No lines of progress in a busy machine's output; a test that wants some sets the limits."""
+    for name in ("LINE_SECONDS", "SILENT_SECONDS"):
+        monkeypatch.setattr(progress, name, math.inf)
 
 
 def _counted(check: Callable[..., Any]) -> Callable[..., Any]:

@@ -26,6 +26,7 @@ _ROOMS = (
     "report",
     "server",
     "signal",
+    "storage",
     "study",
     "testing",
 )

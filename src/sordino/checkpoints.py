@@ -1,5 +1,5 @@
-"""Finished units of an audit or a study on disk: a killed run resumes after its last unit, and no
-unit is trusted.
+"""Finished units of an audit or a study in a folder or behind a URL: a killed run resumes after its
+last unit, and no unit is trusted.
 
 A unit is a table and a record, in two files. Their name holds the digest of all inputs of the unit:
 
@@ -40,6 +40,7 @@ import sordino
 from sordino import storage
 from sordino.errors import StorageError
 from sordino.progress import track
+from sordino.storage import Location
 
 Unit = tuple[pd.DataFrame, dict[str, Any]]
 """A table and its record."""
@@ -73,7 +74,7 @@ class Checkpoints:
     """
 
     keys: Mapping[str, str]
-    folder: Path | None
+    folder: Location | None
     title: str
     check: Check | None = None
 
@@ -90,7 +91,7 @@ class Checkpoints:
             units[name] = self.keep(name, table, record)
         return {name: units[name] for name in self.keys}
 
-    def path(self, name: str) -> Path:
+    def path(self, name: str) -> Location:
         """The file of a unit's table; its record stands beside it."""
         if self.folder is None:
             raise StorageError(
@@ -103,13 +104,15 @@ class Checkpoints:
         """A unit from disk, `None` where it is absent. A unit that does not match gives a warning
         and `None`.
         """
-        if self.folder is None or not os.path.lexists(self.path(name)):
+        if self.folder is None or not storage.exists(self.path(name)):
             return None
         path = self.path(name)
         try:
             table, record = _unpacked(path, name, self._key(name))
             if self.check is not None:
                 self.check(table, record)
+        except StorageError:  # a store that does not answer has lost no unit
+            raise
         except Exception as error:  # parsers of damaged files raise any exception
             reason = " ".join(f"{error}".split())[:200] or type(error).__name__
             warnings.warn(
@@ -179,11 +182,14 @@ def _sources(folder: Traversable, name: str) -> list[tuple[str, bytes]]:
     return files
 
 
-def read_bounded(path: Path, limit: int) -> bytes:
+def read_bounded(path: Location, limit: int) -> bytes:
     """The content of a regular file of at most `limit` bytes.
 
     Raises `DamagedUnitError` for a link, a folder, a device or a larger file.
     """
+    path = storage.location(path)
+    if not isinstance(path, Path):
+        return _within(path.read(limit + 1), limit)
     if path.is_symlink():
         raise DamagedUnitError("a link")
     if path.is_dir():
@@ -194,17 +200,22 @@ def read_bounded(path: Path, limit: int) -> bytes:
             raise DamagedUnitError("not a regular file")
         if status.st_size > limit:
             raise DamagedUnitError(f"{status.st_size:,} bytes, more than {limit:,}")
-        content = stream.read(limit + 1)
+        return _within(stream.read(limit + 1), limit)
+
+
+def _within(content: bytes, limit: int) -> bytes:
     if len(content) > limit:
         raise DamagedUnitError(f"more than {limit:,} bytes")
     return content
 
 
-def _make_room(path: Path) -> None:
+def _make_room(path: Location) -> None:
     """Remove a link, pipe or device and rename a folder at a path; `storage.write` replaces none of
     them.
     """
-    if not os.path.lexists(path) or stat.S_ISREG(path.lstat().st_mode):
+    if not isinstance(path, Path) or not os.path.lexists(path):
+        return
+    if stat.S_ISREG(path.lstat().st_mode):
         return
     if stat.S_ISDIR(path.lstat().st_mode):
         warnings.warn(
@@ -231,7 +242,7 @@ def _checksum(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
-def _unpacked(path: Path, name: str, key: str) -> Unit:
+def _unpacked(path: Location, name: str, key: str) -> Unit:
     """The table and the record of a unit. Raises `DamagedUnitError` where either was changed."""
     try:
         content = json.loads(read_bounded(path.with_suffix(".json"), RECORD_BYTES))

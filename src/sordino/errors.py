@@ -21,6 +21,8 @@ command line prints it and ends with exit status 2.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class SordinoError(Exception):
     """Base of all errors below."""
@@ -82,10 +84,21 @@ class StorageError(SordinoError):
     """A file cannot be read or written."""
 
 
-def install_step(extra: str) -> str:
-    """The command that installs an extra from a clone of the repository.
+def install_step(extra: str, package: Path = Path(__file__).parent) -> str:
+    """The command that installs an extra: from a clone of the repository, or from the index where
+    the `package` was installed from one.
 
-    >>> install_step("lab")
+    >>> install_step("lab", Path("clone/src/sordino"))
     'pip install ".[lab]" in a clone of sordino'
     """
+    if _is_from_index(package):
+        return f'pip install "sordino[{extra}]"'
     return f'pip install ".[{extra}]" in a clone of sordino'
+
+
+def _is_from_index(package: Path) -> bool:
+    """Whether an installer took the package from an index: it writes the origin of any other one
+    beside it (PEP 610).
+    """
+    records = list(package.parent.glob("sordino-*.dist-info"))
+    return bool(records) and not any((record / "direct_url.json").exists() for record in records)

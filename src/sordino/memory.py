@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from sordino import system
+
 SPARE: Final = 0.8
 """The share of free memory that one task may take, since other tasks run beside it."""
 
@@ -48,13 +50,9 @@ def _limits() -> Iterator[int]:
 
 
 def _address_space() -> Iterator[int]:
-    try:
-        import resource
-    except ImportError:  # Windows has no such limit
-        return
-    limit, pages = resource.getrlimit(resource.RLIMIT_AS)[0], _lines(Path("/proc/self/statm"))
-    if limit != resource.RLIM_INFINITY:
-        yield limit - (int(pages[0].split()[0]) * resource.getpagesize() if pages else 0)
+    limit, pages = system.address_space(), _lines(Path("/proc/self/statm"))
+    if limit is not None:
+        yield limit - (int(pages[0].split()[0]) * os.sysconf("SC_PAGE_SIZE") if pages else 0)
 
 
 def _lines(path: Path) -> list[str]:

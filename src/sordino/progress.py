@@ -1,13 +1,15 @@
-"""Text for a terminal: a progress bar with the remaining time, and printable text."""
+"""Text for a terminal: a progress bar or lines with the time left, and printable text."""
 
 from __future__ import annotations
 
 import sys
+import time
 import unicodedata
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import timedelta
 from typing import Final, TypeVar
 
 Item = TypeVar("Item")
@@ -20,6 +22,18 @@ MOST_LISTED: Final = 20
 
 NOTE: Final[ContextVar[Callable[[], str] | None]] = ContextVar("note", default=None)
 """The text at the end of every progress bar, such as the number of workers; none by default."""
+
+NO_PROGRESS: Final = ContextVar("quiet", default=False)
+"""Whether no progress is printed."""
+
+LINE_SECONDS: Final = 5.0
+"""The least time between two lines of progress, and before the first one: short work has none."""
+
+MOST_LINES: Final = 50
+"""Lines for many short units. Fewer units have a line each."""
+
+SILENT_SECONDS: Final = 30.0
+"""The longest time without a line, where a unit ended."""
 
 _BLANK: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 """Invisible letters."""
@@ -93,16 +107,54 @@ def printable_warnings() -> Iterator[None]:
 
 
 def track(items: Iterable[Item], title: str, total: int) -> Iterator[Item]:
-    """The same items, with a progress bar on standard error if that is a terminal.
+    """The same items, with their progress on standard error: a bar on a terminal, lines elsewhere
+    (`LINE_SECONDS`), none if `NO_PROGRESS`.
 
     `title` is the text beside the bar, `total` the number of items.
 
     >>> sum(track([1, 2, 3], "adding", 3))
     6
     """
-    if not sys.stderr.isatty():
+    if NO_PROGRESS.get():
         yield from items
-        return
+    elif sys.stderr.isatty():
+        yield from _bar(items, title, total)
+    else:
+        yield from _lines(items, title, total)
+
+
+def progress_line(title: str, done: int, total: int, seconds: float) -> str:
+    """The progress of work in words; `seconds` is the time since its start.
+
+    >>> progress_line("units", 3, 12, 30.0), progress_line("units", 12, 12, 119.6)
+    ('units: 3 of 12, 0:01:30 left', 'units: 12 of 12, took 0:02:00')
+    """
+    left = seconds * (total - done) / done
+    end = f"{timedelta(seconds=round(left))} left" if done < total else ""
+    end = end or f"took {timedelta(seconds=round(seconds))}"
+    return f"{printable(title)}: {done:,} of {total:,}, {end}"
+
+
+def _lines(items: Iterable[Item], title: str, total: int) -> Iterator[Item]:
+    """The items, with lines as the constants say, and one at the end if there was any."""
+    note = NOTE.get() or str
+    start = printed = time.monotonic()
+    due, step = 1, max(1, total // MOST_LINES)
+    for done, item in enumerate(items, 1):
+        yield item
+        now = time.monotonic()
+        silent = now - printed
+        if (
+            (silent >= LINE_SECONDS and done >= due)
+            or silent >= SILENT_SECONDS
+            or (done == total and printed > start)
+        ):
+            printed, due = now, done + step
+            text = f"{progress_line(title, done, total, now - start)} {note()}".rstrip()
+            print(text, file=sys.stderr, flush=True)
+
+
+def _bar(items: Iterable[Item], title: str, total: int) -> Iterator[Item]:
     from rich import progress
     from rich.console import Console
     from rich.text import Text

@@ -52,7 +52,7 @@ def test_recordings_become_a_table_of_released_vectors(
     np.testing.assert_allclose(np.load(tmp_path / "again.npz")["x"], x, rtol=1e-6)
     if suffix == ".csv":
         assert list(pd.read_csv(out).columns[:2]) == ["utterance", "x0"]
-        assert run("release", talking(), *sounds, "--out", out, "--draw-key", 3, "--paths") == 0
+        assert run("release", talking(), *sounds, "--out", out, "--replace", "--paths") == 0
         assert list(pd.read_csv(out)["file"]) == [str(path) for path in sounds]
 
 
@@ -65,7 +65,7 @@ def test_a_device_stores_its_key_and_repeats_its_draws(
     tables = []
     for device in ("first", "first", "second"):
         monkeypatch.setattr("sordino.cli.verbs.release.STATE", tmp_path / device)
-        assert run("release", talking(), *sounds, "--out", tmp_path / "x.npz") == 0
+        assert run("release", talking(), *sounds, "--out", tmp_path / "x.npz", "--replace") == 0
         tables.append(np.load(tmp_path / "x.npz")["x"])
     np.testing.assert_array_equal(tables[0], tables[1])
     assert not np.array_equal(tables[0], tables[2])
@@ -73,8 +73,31 @@ def test_a_device_stores_its_key_and_repeats_its_draws(
     assert capsys.readouterr().err.count("made the key of this device") == 2
     assert key.stat().st_mode & 0o777 == 0o600
     key.write_bytes(b"short")
-    assert run("release", talking(), *sounds, "--out", tmp_path / "x.npz") == 2
+    assert run("release", talking(), *sounds, "--out", tmp_path / "y.npz") == 2
     assert "5 bytes, expected a key of 16" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".csv", ".jsonl"])
+def test_a_table_that_stands_there_stays_and_costs_no_budget(
+    suffix: str, sounds: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, count = tmp_path / f"released{suffix}", tmp_path / "count"
+    out.write_text("the vectors of Monday")
+    command = ("release", talking(), *sounds, "--out", out, "--budget-file", count)
+    assert run(*command) == 2
+    assert f"{out}: a file stands there, expected none" in capsys.readouterr().err
+    assert out.read_text() == "the vectors of Monday"
+    assert not count.exists()
+    assert run(*command, "--replace") == 0
+    assert out.read_bytes()[:3] != b"the"
+
+
+def test_rows_are_those_of_the_server(sounds: list[Path], tmp_path: Path) -> None:
+    out = tmp_path / "released.jsonl"
+    assert run("release", bundle_path(), *sounds, "--out", out) == 0
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [sorted(row) for row in rows] == [["number", "prototype"]] * 2
+    assert [row["number"] for row in rows] == [1, 2]
 
 
 def test_nothing_is_released_for_unusable_recordings(
@@ -90,6 +113,7 @@ def test_nothing_is_released_for_unusable_recordings(
     assert f"{text}: nothing released: not a sound file that can be read" in captured.err
     assert result["utterances"] == {np.load(out)["utterances"].item(): str(sounds[0])}
     report = tmp_path / "report.json"
+    out.unlink()
     assert run("release", talking(), sounds[0], "--out", out, "--json", report) == 0
     assert report.stat().st_mode & 0o777 == 0o600  # it names the recording of each id
     out.unlink()
@@ -101,7 +125,8 @@ def test_centring_keeps_a_private_mean_until_it_is_forgotten(
     sounds: list[Path], tmp_path: Path
 ) -> None:
     state, out = tmp_path / "mean.json", tmp_path / "released.npz"
-    arguments = ("release", bundle_path(), *sounds, "--out", out, "--centring", state)
+    options = ("--out", out, "--replace", "--centring", state)
+    arguments = ("release", bundle_path(), *sounds, *options)
     assert run(*arguments, "--warm-up", 1) == 1
     assert (len(np.load(out)["x"]), json.loads(state.read_text())["count"]) == (1, 2)
     assert state.stat().st_mode & 0o777 == 0o600
@@ -175,7 +200,10 @@ def test_bench_measures_every_figure_of_its_help(
 
 @pytest.mark.parametrize(
     ("package", "verb", "extra"),
-    [("pandas", ["demo", "--out", "x"], "lab"), ("onnxruntime", ["bundle", "show", "x"], "device")],
+    [
+        ("pandas", ["demo", "--out", "x"], "lab"),
+        ("onnxruntime", ["release", "x", "a.wav", "--out", "y.npz"], "device"),
+    ],
 )
 def test_a_missing_package_error_names_the_extra(package: str, verb: list[str], extra: str) -> None:
     code = (

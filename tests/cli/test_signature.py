@@ -150,9 +150,10 @@ def test_a_release_asks_for_a_signature_where_it_is_told_to(
     assert run("release", path, recording, "--out", out) == 0
     assert "under policy mine (unsigned)" in capsys.readouterr().out
     assert run("bundle", "sign", path, "--key", private, "--bundle-version", 2) == 0
-    assert run("release", path, recording, "--out", out) == 0
+    assert run("release", path, recording, "--out", out, "--replace") == 0
     assert "version 2, signature not checked)" in capsys.readouterr().out
-    assert run("release", path, recording, "--out", out, "--trusted", public, "--json", "-") == 0
+    again = ("--out", out, "--replace", "--trusted", public, "--json", "-")
+    assert run("release", path, recording, *again) == 0
     assert json.loads(capsys.readouterr().out)["signature"]["verified"] is True
     assert np.load(out)["x"].shape == (1, 8)
 
@@ -164,7 +165,7 @@ def test_a_release_takes_no_older_bundle_and_no_revoked_key(
     old, new = (copied(tmp_path / f"{version}.sordino", talking()) for version in (1, 2))
     for version, path in ((1, old), (2, new)):
         assert run("bundle", "sign", path, "--key", private, "--bundle-version", version) == 0
-    options = ("--out", tmp_path / "out.npz", "--trusted", public)
+    options = ("--out", tmp_path / "out.npz", "--replace", "--trusted", public)
     assert run("release", new, recording, *options) == 0
     assert run("release", old, recording, *options) == 2
     error = capsys.readouterr().err
@@ -207,6 +208,7 @@ def test_a_release_keeps_to_the_floor_of_the_device(
         run("release", talking(), recording, "--out", out, "--floor", tmp_path / "floor.toml") == 0
     )
     (tmp_path / "floor.toml").write_text("widht = 8\n")
+    out.unlink()
     assert (
         run("release", talking(), recording, "--out", out, "--floor", tmp_path / "floor.toml") == 2
     )

@@ -89,6 +89,14 @@ def test_a_table_that_stands_there_is_added_to(
         assert len(pd.read_csv(tmp_path / "released.csv")) == count
 
 
+def test_a_table_of_a_stream_is_replaced_on_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        assert run(monkeypatch, wav(), "--out", tmp_path / "released.csv", "--replace") == 0
+        assert len(pd.read_csv(tmp_path / "released.csv")) == 4
+
+
 def test_the_budget_of_the_policy_is_kept_over_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

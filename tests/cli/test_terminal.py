@@ -145,3 +145,23 @@ def test_a_piped_table_is_whole(
     output = capsys.readouterr().out
     assert all(head in output for head in heads)
     assert "estimates.csv" in output
+
+
+@pytest.mark.parametrize("width", [20, 60, 200])
+def test_a_table_is_whole_at_any_width_of_a_terminal(
+    width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sordino.cli.output.console", lambda: Console(width=width))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    table = Table(*(f"heading{number}" for number in range(6)), title="Figures")
+    table.add_column("release", no_wrap=True)
+    for row in range(3):
+        table.add_row(*(f"0.{row}{column}" for column in range(6)), f"release-number-{row}")
+    print_table(table, Path("estimates.csv"))
+    output = capsys.readouterr().out
+    cells = [f"0.{row}{column}" for row in range(3) for column in range(6)]
+    names = [f"release-number-{row}" for row in range(3)]
+    assert [
+        text for text in (*cells, *names, "heading5", "estimates.csv") if text not in output
+    ] == []
+    assert "…" not in output

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from numpy.typing import NDArray
 
 from sordino import export
@@ -16,11 +17,12 @@ from sordino.device import Bundle, Reason, Released, Runtime, Withheld, read
 from sordino.device.bundle import bundle
 from sordino.device.extractors import extractor
 from sordino.device.serving import ClipServing, VectorServing
+from sordino.device.sound.mix_down import mix_down
 from sordino.device.sound.synthesis import synthetic
 from sordino.errors import BundleError, ReleaseError
 from sordino.features import PreprocessFitter
 from sordino.release import Identity
-from sordino.signal import functionals
+from sordino.signal import audio, functionals
 from sordino.signal.feature_sets import FEATURE_SETS
 from sordino.signal.filterbank import filterbank
 from sordino.testing import POLICY
@@ -106,7 +108,12 @@ def broken(**changes: float) -> NDArray[np.float32]:
     [
         (broken(at_100=np.nan), RATE, Reason.NOT_FINITE),
         (broken(at_100=-np.inf), RATE, Reason.NOT_FINITE),
-        (synthetic(0.5, RATE, 1), 8000, Reason.WRONG_RATE),
+        (synthetic(0.5, RATE, 1), 3999, Reason.WRONG_RATE),
+        (synthetic(0.5, RATE, 1), 384001, Reason.WRONG_RATE),
+        (np.zeros((481, 2), np.float32), 8000, Reason.SILENT),
+        (np.full((960, 64), 3e38), RATE, Reason.SILENT),
+        (np.full(960, 1e300), RATE, Reason.NOT_FINITE),
+        (np.zeros((0, 2), np.float32), RATE, Reason.NO_SAMPLES),
         (synthetic(0.5, RATE, 1)[:959], RATE, Reason.TOO_SHORT),
         (np.zeros(600 * RATE + 1, np.float32), RATE, Reason.TOO_LONG),
         (np.zeros((2, RATE), np.float32), RATE, Reason.NO_SAMPLES),
@@ -119,6 +126,26 @@ def test_what_is_no_utterance_is_withheld_with_the_reason(
     talking: Path, samples: NDArray[np.float32], rate: int, reason: Reason
 ) -> None:
     assert Runtime(talking).utterance(samples, rate) == Withheld(reason)
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(8000, 1), (44100, 2), (RATE, 3)])
+def test_samples_of_a_program_are_converted_as_a_file_is(
+    rate: int, channels: int, tmp_path: Path
+) -> None:
+    samples = np.stack([synthetic(20, rate, seed) for seed in range(channels)], axis=1)
+    soundfile.write(tmp_path / "x.wav", samples, rate, subtype="FLOAT")
+    of_file = audio.read(tmp_path / "x.wav")
+    np.testing.assert_array_equal(mix_down(samples.astype(np.float32), rate, RATE), of_file)
+
+
+def test_an_utterance_of_another_rate_is_released(talking: Path) -> None:
+    runtime, sound = Runtime(talking, key=4), synthetic(0.7, 44100, 99)
+    stereo = np.stack([sound, sound], axis=1)
+    result = runtime.utterance(stereo, 44100)
+    converted = runtime.utterance(mix_down(stereo, 44100, RATE), RATE)
+    assert isinstance(result, Released)
+    assert isinstance(converted, Released)
+    np.testing.assert_array_equal(result.vector, converted.vector)
 
 
 class Stumbling:
@@ -195,6 +222,7 @@ def test_a_device_loads_none_of_the_labs_packages(name: str, talking: Path) -> N
     code = f"""
 import sys, numpy as np
 from sordino.device import Runtime
+from sordino.device.sound.mix_down import mix_down
 from sordino.device.sound.synthesis import synthetic
 Runtime({str(bundled(name))!r}).release(np.zeros((2, 60), np.float32))
 Runtime({str(talking)!r}).utterance(synthetic(1, 16000, 0), 16000).vector

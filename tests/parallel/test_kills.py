@@ -21,7 +21,8 @@ POLICY = 'required = "sad"\nsensitive = ["happy", "angry"]\n'
 
 @pytest.fixture(scope="module")
 def kills() -> dict[str, Any]:
-    return runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "cluster_kills.py"))
+    benchmarks = Path(__file__).parents[2] / "benchmarks"
+    return runpy.run_path(str(benchmarks / "scale" / "cluster_kills.py"))
 
 
 def test_two_kills_change_no_byte(kills: dict[str, Any], tmp_path: Path) -> None:

@@ -185,7 +185,10 @@ CONTENTS = {
 
 
 @pytest.mark.parametrize("kind", CONTENTS)
-def test_the_content_of_a_file_that_is_no_sound_is_named(tmp_path: Path, kind: str) -> None:
+def test_the_content_of_a_file_that_is_no_sound_is_named(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sordino.signal.aac.is_installed", lambda: False)
     (tmp_path / "x.wav").write_bytes(CONTENTS[kind])
     with pytest.raises(
         AudioError, match=rf"x\.wav: not a sound file that can be read, but {kind}[^\n]*: [^\n]*$"

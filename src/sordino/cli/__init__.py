@@ -16,6 +16,7 @@ import typer
 from typer.models import CommandInfo
 
 import sordino
+from sordino import progress
 from sordino.cli import failures
 from sordino.cli.processes import Listener, Terminated, end_children
 from sordino.cli.streams import Streams, open_streams
@@ -37,13 +38,14 @@ Every verb has its own help with an example: `sordino VERB --help`.
 
 VERBS: Final = {
     "demo": "Fit, attack and report on synthetic speech.",
-    "corpus": "Check the recordings and labels of a corpus.",
+    "corpus": "Check the recordings and labels of a corpus, or convert it.",
     "extract": "Extract feature vectors from recordings.",
     "words": "Train word vectors on transcripts.",
     "reproduce": "Reproduce the study of a paper on your recordings.",
     "compare": "Compare all releases on your recordings.",
     "study": "Study releases in noise, on another corpus, or adapted to a user.",
     "audit": "Test if an attacker infers a secret from a table of vectors.",
+    "schema": "Print the JSON Schema of a result.",
     "policy": "Check and explain a policy file.",
     "fit": "Fit a release for a policy and write a bundle for a device.",
     "bundle": "Show, sign and verify a bundle.",
@@ -63,7 +65,7 @@ SERVERS: Final = ("gateway", "serve", "store")
 
 USERS: Final = {
     "Researcher": ("demo", "corpus", "extract", "words", "reproduce", "compare", "study"),
-    "Auditor": ("audit",),
+    "Auditor": ("audit", "schema"),
     "Builder": ("policy", "fit", "bundle"),
     "Operator": ("release", "budget", "gateway", "bench", "serve", "store"),
 }
@@ -75,6 +77,9 @@ RESUMING: Final = ("demo", "extract", "reproduce", "compare", "study", "audit", 
 SERVING: Final = ("serve", "gateway")
 """Verbs that run until they are interrupted."""
 
+ANYWHERE: Final = ("--debug", "--quiet")
+"""Options without a value that may stand anywhere in a command."""
+
 RENAMED: Final = {"carry": "study cross-corpus", "personalise": "study personalisation"}
 """Verbs of earlier versions, and their names today."""
 
@@ -84,8 +89,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     Exit status: 0 success, 1 a check differs, 2 cannot run, 130 interrupted, 128 + n terminated by
     signal n. An error is one line on standard error; `--debug`, anywhere, prints the traceback
-    before it. If the reader of standard output ends early, as `head` does, the verb continues and
-    keeps its status.
+    before it, and `--quiet`, anywhere, omits progress. If the reader of standard output ends early,
+    as `head` does, the verb continues and keeps its status.
     """
     if arguments is not None:
         sys.exit(_status(list(arguments)))
@@ -112,7 +117,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _status(arguments: list[str], streams: Streams | None = None) -> int:
     """The exit status of these arguments; errors are printed here."""
     debug = "--debug" in arguments
-    arguments = [_expand_home(argument) for argument in arguments if argument != "--debug"]
+    progress.NO_PROGRESS.set("--quiet" in arguments)
+    arguments = [_expand_home(argument) for argument in arguments if argument not in ANYWHERE]
     try:
         _check_environment(arguments, streams)
         status = _run(arguments or ["--help"])
@@ -239,6 +245,7 @@ def _global_options(
     debug: Annotated[
         bool, typer.Option("--debug", help="Print the traceback of an error.")
     ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print no progress.")] = False,
 ) -> None:
     """Appear in the help; `_print_version` and `main` implement them."""
 

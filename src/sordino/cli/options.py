@@ -15,6 +15,7 @@ import typer
 
 from sordino.cli.output import warn
 from sordino.errors import CorpusError, PluginError, PolicyError
+from sordino.storage import Location, location, on_this_machine, writable_location
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
@@ -60,15 +61,43 @@ def use_cluster(context: typer.Context, address: str | None) -> str | None:
     return address
 
 
+def use_device(context: typer.Context, device: str) -> str:
+    """Train networks on a device until the verb ends; `auto` is decided where a network is."""
+    if device != "auto" and not context.resilient_parsing:
+        from sordino.nn import train_on  # imported here: it loads PyTorch
+
+        context.with_resource(train_on(device))
+    return device
+
+
+def local_path(text: str) -> Path:
+    """The path of an option that takes no URL. Raises `StorageError` for a URL."""
+    return on_this_machine(text, "this option")
+
+
+def check_json(text: str | None) -> str | None:
+    """The value of `--json`. Raises `StorageError` for a URL that cannot be written."""
+    if text is not None:
+        writable_location(text)
+    return text
+
+
 OutOption = Annotated[
-    Path,
-    typer.Option("--out", metavar="PATH", help="Folder of the results; created if absent."),
-]
-TableOutOption = Annotated[
-    Path,
+    Location,
     typer.Option(
         "--out",
         metavar="PATH",
+        parser=writable_location,
+        help="Folder of the results; created if absent. Or a URL (extra storage), as "
+        "s3://bucket/results.",
+    ),
+]
+TableOutOption = Annotated[
+    Location,
+    typer.Option(
+        "--out",
+        metavar="PATH",
+        parser=writable_location,
         help="Table to write (.parquet, .csv or .npz); an existing one is replaced. With --shards "
         "a folder (.shards).",
     ),
@@ -78,6 +107,14 @@ SeedOption = Annotated[
 ]
 JobsOption = Annotated[
     int, typer.Option("--jobs", min=0, help="Number of parallel processes; 0: one per core.")
+]
+DeviceOption = Annotated[
+    Literal["auto", "cpu", "cuda"],
+    typer.Option(
+        "--device",
+        callback=use_device,
+        help="Where releases that are networks are trained; auto: on a CUDA GPU if there is one.",
+    ),
 ]
 ClusterOption = Annotated[
     str | None,
@@ -93,18 +130,22 @@ ClusterOption = Annotated[
 JsonOption = Annotated[
     str | None,
     typer.Option(
-        "--json", metavar="FILE", help="Also write the result as JSON; -: standard output."
+        "--json",
+        metavar="FILE",
+        callback=check_json,
+        help="Also write the result as JSON; -: standard output.",
     ),
 ]
 LatexOption = Annotated[
     bool, typer.Option("--latex", help="Write the tables to table.tex too, as LaTeX (booktabs).")
 ]
 CacheOption = Annotated[
-    Path,
+    Location,
     typer.Option(
         "--cache",
         metavar="PATH",
-        help="Folder of computed features for later runs.",
+        parser=writable_location,
+        help="Folder or URL of computed features for later runs.",
         show_default="~/.cache/sordino",
     ),
 ]
@@ -243,7 +284,7 @@ def resolve_conditions(
     """
     from sordino.features.vectors import TABLE_SUFFIXES
 
-    if conditions is None and Path(features).suffix.lower() in TABLE_SUFFIXES:
+    if conditions is None and location(features).suffix.lower() in TABLE_SUFFIXES:
         warn([f"{features} is a table of vectors: fitted without copies in other conditions"])
         return "none"
     return conditions or "standard"

@@ -9,20 +9,15 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from types import FrameType
 from typing import Any, Final, NoReturn
 
-ENDING: Final = tuple(
-    getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)
-)
-"""Signals that end a process. A service manager, a scheduler or a closed terminal sends them."""
+from sordino import system
 
 BUSY_SECONDS: Final = 0.6
 """Time for the main thread to handle the signal; afterwards the process ends without it."""
@@ -62,12 +57,13 @@ class Listener:
 
     def start(self) -> None:
         """Start to listen. It has no effect outside the main thread or without POSIX signals."""
-        if os.name != "posix" or threading.current_thread() is not threading.main_thread():
+        endings = system.ending_signals()
+        if not endings or threading.current_thread() is not threading.main_thread():
             return
         os.environ["PYTHONWARNINGS"] = (
             f"{os.environ.get('PYTHONWARNINGS', '')},{TRACKER_WARNING}".strip(",")
         )
-        numbers = [number for number in ENDING if signal.getsignal(number) is signal.SIG_DFL]
+        numbers = [number for number in endings if signal.getsignal(number) is signal.SIG_DFL]
         reader, writer = os.pipe()
         os.set_blocking(writer, False)
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
@@ -112,42 +108,19 @@ def end_children() -> None:
         if not running:
             return
         for identifier in running:
-            with suppress(OSError):
-                os.kill(identifier, signal.SIGKILL)
+            system.end_process(identifier)
         time.sleep(0.01)
 
 
 def descendants() -> list[int]:
     """The identifiers of all running descendants of this process; none without POSIX."""
-    if os.name != "posix":
-        return []
     children: dict[int, list[int]] = {}
-    for identifier, parent in _processes():
+    for identifier, parent in system.processes():
         children.setdefault(parent, []).append(identifier)
     below = list(children.get(os.getpid(), []))
     for identifier in below:  # grows while it is walked
         below += children.get(identifier, [])
     return below
-
-
-def _processes() -> Iterator[tuple[int, int]]:
-    """Every running process and its parent."""
-    if not Path("/proc/self/stat").exists():
-        listing = subprocess.run(
-            ["ps", "-Ao", "pid=,ppid="], capture_output=True, text=True, check=False
-        ).stdout
-        for line in listing.splitlines():
-            identifier, parent = line.split()
-            yield int(identifier), int(parent)
-        return
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            with suppress(OSError):  # it ended meanwhile
-                state, parent = (
-                    (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()[:2]
-                )
-                if state not in "ZX":
-                    yield int(folder.name), int(parent)
 
 
 def _trackers() -> dict[int, int]:

@@ -21,8 +21,11 @@ STREAMED: Final = {"paths": ".csv", "tar": ".tar", "parquet": ".parquet"}
 
 def refuse_streamed(options: Sequence[str]) -> None:
     """Raise `CorpusError` for sources that only shards are made from."""
+    from sordino.corpora import ADAPTERS  # here, as it loads slowly
+
     for option in options:
-        if option.partition("=")[0] in STREAMED:
+        name = option.partition("=")[0]
+        if name in STREAMED and name not in ADAPTERS:
             raise CorpusError(
                 f"--corpus {option}: a source that is read row by row, expected --shards for it: "
                 "add it"

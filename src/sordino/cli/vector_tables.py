@@ -10,11 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sordino.cli.output import warn
 from sordino.progress import listed
+from sordino.storage import Location
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,12 +30,12 @@ RECORD_BYTES: Final = 1 << 20
 
 
 def write_tables(
-    out: Path,
+    out: Location,
     features: str,
     usable: Corpus,
     blocks: Sequence[NDArray[np.float32]],
     labels: Sequence[str] = (),
-) -> list[Path]:
+) -> list[Location]:
     """Write the table of the recordings, and one of each copy beside it; their paths. `labels` are
     columns of the corpus that every table has.
 
@@ -47,7 +47,7 @@ def write_tables(
 
     paths = [out, *(_copy_path(out, number) for number in range(1, len(blocks)))]
     with storage.as_storage_error(out.parent):
-        beside = sorted(_copies_beside(out) - set(paths))
+        beside = sorted(_copies_beside(out) - set(paths), key=str)
         checksums = _checksums_in_record(out) if beside else {}
         copies = {path for path in beside if _is_copy(path, checksums)}
     names = FEATURE_SETS[features].names
@@ -55,35 +55,31 @@ def write_tables(
         write_vectors(path, x, usable, names, labels)
     with storage.as_storage_error(out.parent):
         for path in copies:
-            path.unlink()
+            storage.remove(path)
     if foreign := [path.name for path in beside if path not in copies]:
         warn([f"{out}: no copies of the earlier table, and not removed: {listed(foreign)}"])
     return paths
 
 
-def _copy_path(out: Path, number: int) -> Path:
+def _copy_path(out: Location, number: int) -> Location:
     """The table of one copy."""
     return out.with_name(f"{out.stem}.copy-{number}{out.suffix}")
 
 
-def _copies_beside(out: Path) -> set[Path]:
+def _copies_beside(out: Location) -> set[Location]:
     """The regular files beside a table that are named like its copies; no links."""
-    if not out.parent.is_dir():
-        return set()
+    from sordino import storage
+
     name = re.compile(rf"{re.escape(out.stem)}\.copy-[1-9][0-9]*{re.escape(out.suffix)}")
-    return {
-        path
-        for path in out.parent.iterdir()
-        if name.fullmatch(path.name) and path.is_file() and not path.is_symlink()
-    }
+    return {path for path in storage.files(out.parent) if name.fullmatch(path.name)}
 
 
-def _is_copy(path: Path, checksums: Mapping[str, str]) -> bool:
+def _is_copy(path: Location, checksums: Mapping[str, str]) -> bool:
     """Whether a file is the unchanged copy of a record with these checksums."""
     return path.name in checksums and checksums[path.name] == _checksum(path)
 
 
-def _checksums_in_record(out: Path) -> dict[str, str]:
+def _checksums_in_record(out: Location) -> dict[str, str]:
     """The checksum of each copy in the record of an earlier table; empty without a record."""
     from sordino import storage
     from sordino.errors import StorageError
@@ -96,12 +92,12 @@ def _checksums_in_record(out: Path) -> dict[str, str]:
         return {}
 
 
-def _record_path(out: Path) -> Path:
+def _record_path(out: Location) -> Location:
     return out.with_name(f"{out.name}.run.json")
 
 
 def write_record(
-    tables: Sequence[Path],
+    tables: Sequence[Location],
     features: str,
     corpus: str,
     extraction: Extraction,
@@ -139,6 +135,9 @@ def write_record(
     storage.write(_record_path(out), text)
 
 
-def _checksum(path: Path) -> str:
-    with path.open("rb") as file:
+def _checksum(path: Location) -> str:
+    from sordino import storage
+    from sordino.features.tables import LARGEST_DOWNLOAD
+
+    with storage.local_copy(path, LARGEST_DOWNLOAD) as copy, copy.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

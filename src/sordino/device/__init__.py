@@ -1,6 +1,6 @@
-"""A bundle without PyTorch, and the runtime that runs it on a device.
+"""A bundle without PyTorch, the runtime that runs it on a device, and the reader of a receiver.
 
-Names that a runtime of vectors does not need load on first use.
+Names that a receiver does not need load on first use: it needs no ONNX Runtime and no sound.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sordino.device import table
 from sordino.device.bundle.bundle import Bundle, PolicyEntry, read
+from sordino.device.reader import Reader
 from sordino.device.result import Reason, Released, Result, Withheld
-from sordino.device.runtime import Runtime
 
 if TYPE_CHECKING:
     from sordino.device.budget import DailyBudget
     from sordino.device.channel import Channel
+    from sordino.device.runtime import Runtime
     from sordino.device.sending.sender import Delivery, Sender
     from sordino.device.sending.token import SenderToken
     from sordino.device.sound.segment import Segmentation, Segmenter, Utterance
@@ -29,6 +30,7 @@ __all__ = [
     "Delivery",
     "Floor",
     "PolicyEntry",
+    "Reader",
     "Reason",
     "Released",
     "Result",
@@ -50,6 +52,7 @@ _MODULES: Final = {
     "Delivery": "sending.sender",
     "SenderToken": "sending.token",
     "Floor": "trust.floor",
+    "Runtime": "runtime",
     "Segmentation": "sound.segment",
     "Segmenter": "sound.segment",
     "Sender": "sending.sender",

@@ -38,15 +38,10 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from sordino import storage
+from sordino import storage, system
 from sordino.device.day_count import NO_COUNT, DayCount, parse_count
 from sordino.device.result import Reason
 from sordino.errors import ReleaseError, StorageError
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 TRIES: Final = 200
 """Attempts to take a lock, a hundredth of a second apart; a process holds it for one write."""
@@ -201,7 +196,7 @@ def lock_count(path: Path) -> Iterator[Path]:
     hold two locks of one name; the folder cannot be removed while the count is in it. The system
     releases both locks when a process ends.
     """
-    if fcntl is None:
+    if not system.has_locks():
         raise OSError("no file locks")
     real = os.path.realpath(path)
     folder = os.path.dirname(real)  # noqa: PTH120 (before each release: every call counts)
@@ -240,9 +235,7 @@ def _acquire(handle: int) -> bool:
     the file beside the count is locked.
     """
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+        return system.lock(handle)
     except OSError:
         if not stat.S_ISDIR(os.fstat(handle).st_mode):
             raise

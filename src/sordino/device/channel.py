@@ -38,7 +38,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sordino import storage
+from sordino import storage, system
 from sordino.device.budget import lock_count
 from sordino.device.result import NotCentredError, Reason
 from sordino.errors import ReleaseError, StorageError
@@ -225,11 +225,7 @@ def _content(path: Path, private: bool = True) -> str | None:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode) or status.st_size > _STATE_BYTES:
             raise ValueError("not a file of this size")
-        if (
-            private
-            and os.name == "posix"
-            and (status.st_uid != os.geteuid() or status.st_mode & 0o077)
-        ):
+        if private and not system.is_private(status):
             raise ValueError("a file that other users may read or own")
         return os.read(handle, _STATE_BYTES).decode()
     finally:

@@ -17,7 +17,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from sordino import storage
+from sordino import storage, system
 from sordino.errors import StorageError
 
 KEY_BYTES: Final = 16  # bytes
@@ -85,14 +85,12 @@ def _check(path: Path, status: os.stat_result) -> None:
             f"{path}: {status.st_size} bytes, expected a key of {KEY_BYTES}: remove it to begin a "
             "new one"
         )
-    if os.name != "posix":  # other systems store permissions elsewhere
-        return
-    if status.st_uid != os.geteuid():
+    if not system.is_of_user(status):
         raise StorageError(
             f"{path}: the key of another user, expected one of yours: remove it, or run as that "
             "user"
         )
-    if status.st_mode & 0o077:
+    if system.is_exposed(status):
         raise StorageError(
             f"{path}: other users may read the key, expected mode 600: run `chmod 600` on it if "
             "none did, or remove it to begin a new one"

@@ -17,9 +17,9 @@ class Reason(StrEnum):
     It is for the user and stays on the device: a receiver learns nothing of a withheld utterance.
     """
 
-    NO_SAMPLES = "no usable samples, expected one channel of numbers"
+    NO_SAMPLES = "no usable samples, expected floats (n,) or (n, channels)"
     NOT_FINITE = "samples that are NaN or infinite"
-    WRONG_RATE = "another sampling rate than that of the bundle: resample first"
+    WRONG_RATE = "a sampling rate outside that of recordings: resample first"
     TOO_SHORT = "too short to be an utterance"
     TOO_LONG = "too long to be one utterance"
     CLIPPED = "over half of the samples at full scale: no speech, check the microphone"

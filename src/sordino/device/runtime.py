@@ -18,10 +18,12 @@ from sordino import keyed_random
 from sordino.device.bundle.bundle import Bundle, read
 from sordino.device.bundle.test_vectors import check_test_vectors
 from sordino.device.extractors import extractor
+from sordino.device.reader import Reader
 from sordino.device.result import NotCentredError, Reason, Released, Result, Withheld
 from sordino.device.serving import Clip, ClipServing, VectorServing
 from sordino.errors import BundleError, ReleaseError, SordinoError
 from sordino.policy import Policy
+from sordino.types import Codes
 
 if TYPE_CHECKING:
     from sordino.device.budget import DailyBudget
@@ -175,14 +177,17 @@ class Runtime:
         """The result of one utterance: `Released`, or `Withheld` with its reason. No sound makes it
         raise.
 
-        - `samples`: `(n,)`, one channel, full scale at ±1.
-        - `sampling_rate`: Hz, that of the bundle.
+        Other rates and channels are converted as in a recording: to the mean of the channels, then
+        to the rate of the bundle (`sordino.device.sound.mix_down`).
+
+        - `samples`: `(n,)` or `(n, channels)`, full scale at ±1.
+        - `sampling_rate`: Hz, 4000 to 384000.
         """
-        expected = self.sampling_rate
-        if reason := _unfit(samples, sampling_rate, expected):
-            return Withheld(reason)
+        sound = _utterance(samples, sampling_rate, self.sampling_rate)
+        if isinstance(sound, Reason):
+            return Withheld(sound)
         try:
-            features = self.extractor(np.asarray(samples, np.float32))
+            features = self.extractor(sound)
         except Exception:  # any failure withholds
             return Withheld(Reason.FEATURES)
         try:
@@ -196,6 +201,24 @@ class Runtime:
         except Exception:
             return Withheld(Reason.MODEL)
         return Withheld(withheld) if withheld else released
+
+    def read(self, vectors: NDArray[np.float32]) -> Codes:
+        """The bin of each released vector, `(n, k)` to `(n,)`, or of one, `(k,)` to `()`: 0 is *not
+        required*, 1 *required* (`sordino.device.Reader.read`, which needs no model).
+
+        Raises `ReleaseError` for a policy without bins, and for a vector that it does not release.
+        """
+        return self._reader.read(vectors)
+
+    def row(self, vector: NDArray[np.float32]) -> dict[str, Any]:
+        """A released vector `(k,)` as the server takes it: `{"prototype": 3}`, or `{"vector":
+        [...]}` (`sordino.device.Reader.row`).
+        """
+        return self._reader.row(vector)
+
+    @functools.cached_property
+    def _reader(self) -> Reader:
+        return Reader(self.bundle, self.name)
 
     def push(self, samples: NDArray[np.floating]) -> list[Result]:
         """The results of the utterances that end within these samples of an endless stream
@@ -252,28 +275,37 @@ def _trust(trusted: TrustLike) -> Trust:
     return trust(trusted)
 
 
-def _unfit(samples: NDArray[np.floating], sampling_rate: int, expected: int) -> Reason | None:
-    """Why samples are no utterance, or None."""
+def _utterance(
+    samples: NDArray[np.floating], sampling_rate: int, expected: int
+) -> NDArray[np.float32] | Reason:
+    """Samples as one channel at the expected rate, or why they are no utterance."""
     # imported here: a runtime of vectors starts without sound
-    from sordino.signal.audio import LONGEST_SECONDS, SHORTEST_SECONDS
+    from sordino.device.sound.mix_down import is_rate, is_sound, mix_down
+    from sordino.signal.audio import LONGEST_SECONDS, MOST_SAMPLES, SHORTEST_SECONDS
 
-    if (
-        not isinstance(samples, np.ndarray)
-        or samples.ndim != 1
-        or samples.dtype.kind != "f"
-        or not samples.size
-    ):
+    if not is_sound(samples) or not samples.size:
         return Reason.NO_SAMPLES
-    if sampling_rate != expected:
+    if not is_rate(sampling_rate):
         return Reason.WRONG_RATE
-    if samples.size < math.ceil(SHORTEST_SECONDS * expected):
+    if len(samples) < math.ceil(SHORTEST_SECONDS * sampling_rate):
         return Reason.TOO_SHORT
-    if samples.size > LONGEST_SECONDS * expected:
+    if len(samples) > LONGEST_SECONDS * sampling_rate or samples.size > MOST_SAMPLES:
         return Reason.TOO_LONG
     if not np.isfinite(samples).all():
         return Reason.NOT_FINITE
-    if np.ptp(samples) <= LEAST_SOUND:
+    try:
+        sound = mix_down(samples, sampling_rate, expected)
+    except Exception:  # any failure withholds
+        return Reason.NO_SAMPLES
+    if not np.isfinite(sound).all():  # numbers beyond float32
+        return Reason.NOT_FINITE
+    return _unusable(sound) or sound
+
+
+def _unusable(sound: NDArray[np.float32]) -> Reason | None:
+    """Why one channel of numbers is no speech, or None."""
+    if np.ptp(sound) <= LEAST_SOUND:
         return Reason.SILENT
-    size = np.abs(samples)
-    clipped = np.count_nonzero(size >= FULL_SCALE * size.max()) > MOST_CLIPPED * samples.size
+    size = np.abs(sound)
+    clipped = np.count_nonzero(size >= FULL_SCALE * size.max()) > MOST_CLIPPED * sound.size
     return Reason.CLIPPED if clipped else None

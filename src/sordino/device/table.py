@@ -1,4 +1,5 @@
-"""Released vectors as a table: one row per utterance with its name and its numbers.
+"""Released vectors as a table: one row per utterance with its name and its numbers, or as the rows
+of the server (`.jsonl`).
 
 The name is the path of the recording, in a column `file`, or an id in a column `utterance`. A path
 may reveal what the vector hides: names in RAVDESS contain emotion and actor. A new table is
@@ -16,7 +17,9 @@ from typing import Final
 import numpy as np
 
 from sordino import storage
-from sordino.errors import DependencyError, ReleaseError
+from sordino.device.reader import Reader
+from sordino.device.sending import wire
+from sordino.errors import DependencyError, ReleaseError, StorageError
 from sordino.types import Vectors
 
 FILE: Final = "file"
@@ -90,24 +93,39 @@ WRITERS: Final[dict[str, Callable[[Sequence[str], Vectors, str], bytes | str]]] 
 """The kinds of table, by suffix; `sordino audit` reads each."""
 
 
+WIRE_SUFFIX: Final = ".jsonl"
+"""The suffix of a file of rows as the server takes them (`WireTable`)."""
+
+
 def suffix(path: str | Path) -> str:
     """The suffix of a table, in lower case. Raises `ReleaseError` for an unknown one."""
     ending = Path(path).suffix.lower()
-    if ending not in WRITERS:
+    kinds = (*WRITERS, WIRE_SUFFIX)
+    if ending not in kinds:
         raise ReleaseError(
-            f"{path}: suffix {ending or 'missing'}, expected one of {', '.join(WRITERS)}: choose "
-            "one"
+            f"{path}: suffix {ending or 'missing'}, expected one of {', '.join(kinds)}: choose one"
         )
     return ending
+
+
+def check_absent(path: str | Path) -> None:
+    """Raise `StorageError` where a file stands at a path: its vectors would be lost."""
+    if storage.exists(Path(path)):
+        raise StorageError(
+            f"{path}: a file stands there, expected none: choose another path, or add --replace"
+        )
 
 
 def write(path: str | Path, names: Sequence[str], vectors: Vectors, column: str = FILE) -> Path:
     """Write vectors `(n, k)` and the name of each, in a column `file` or `utterance`; the path.
 
-    Raises `ReleaseError` for another suffix, `DependencyError` for Parquet without pyarrow,
-    `StorageError`.
+    A table at the path is replaced; `check_absent` refuses one. Raises `ReleaseError` for another
+    suffix, `DependencyError` for Parquet without pyarrow, `StorageError`.
     """
-    return storage.write(path, WRITERS[suffix(path)](names, vectors, column), mode=storage.PRIVATE)
+    ending = suffix(path)
+    if ending not in WRITERS:
+        raise ReleaseError(f"{path}: rows of the server, expected a table: use `WireTable`")
+    return storage.write(Path(path), WRITERS[ending](names, vectors, column), mode=storage.PRIVATE)
 
 
 class WholeTable:
@@ -186,6 +204,34 @@ class GrowingTable:
 
     def _append(self, line: bytes) -> None:
         storage.append(self._path, line, mode=storage.PRIVATE)
+
+
+class WireTable:
+    """A file of rows as the server takes them in `releases`: one line of JSON per released vector,
+    complete in the file before the next one.
+
+        {"number": 1, "prototype": 3}
+
+    Numbers count the rows of the file from 1; the server counts all rows of a device, so a sender
+    of its own numbers them on. A file at the path is replaced. Raises `StorageError`.
+    """
+
+    def __init__(self, path: str | Path, reader: Reader) -> None:
+        self._path, self._reader, self.count = Path(path), reader, 0
+        storage.folder(self._path.parent)
+        storage.write(self._path, b"", mode=storage.PRIVATE)
+
+    def add(self, name: str, vector: Vectors) -> None:  # noqa: ARG002 (the wire has no names)
+        """Add a row. If it cannot be written completely, no part of it remains."""
+        line = wire.release_bytes(self.count + 1, self._reader.item(vector))
+        storage.append(self._path, line + b"\n", mode=storage.PRIVATE)
+        self.count += 1
+
+    def close(self) -> None:
+        """Remove a file without rows; every row is written already."""
+        if not self.count:
+            with storage.as_storage_error(self._path):
+                self._path.unlink(missing_ok=True)
 
 
 def _spelled(name: str) -> str:

@@ -8,7 +8,7 @@ One small file per utterance, in one folder per configuration:
 A file is written under another name and then renamed. So a kill loses at most the current
 utterance, and processes may share a folder: the second one writes the same bytes again. A cut,
 damaged or renamed file does not match its checksum; it is removed and its values are computed
-again. A folder in the place of a file is renamed.
+again. A folder in the place of a file is renamed. The folder may be a URL.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from sordino import storage
 from sordino.checkpoints import DamagedUnitError, read_bounded
+from sordino.storage import Location
 
 _DIGEST = 32  # bytes of a SHA-256
 
@@ -45,17 +46,20 @@ class Cache:
     (array([1., 2.], dtype=float32), None)
     """
 
-    folder: Path
+    folder: Location
 
     @classmethod
-    def of(cls, folder: str | Path, name: str, config: Mapping[str, object]) -> Cache:
+    def of(cls, folder: str | Location, name: str, config: Mapping[str, object]) -> Cache:
         """The cache below `folder` for one configuration: other versions and settings have their
         own.
         """
         digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
-        return cls(Path(folder).expanduser().absolute() / f"{name}-{digest[:12]}")
+        folder = storage.writable_location(folder)
+        if isinstance(folder, Path):
+            folder = folder.expanduser().absolute()
+        return cls(folder / f"{name}-{digest[:12]}")
 
-    def path(self, key: str) -> Path:
+    def path(self, key: str) -> Location:
         """The file of a key. Keys contain cuts (`…[1.5:3.0]`), which some file systems refuse."""
         return self.folder / f"{hashlib.sha256(key.encode()).hexdigest()}.vector"
 
@@ -78,13 +82,13 @@ class Cache:
             values = content[_DIGEST:]
             if self._digest(path, values) == content[:_DIGEST] and _fits(len(values), shape):
                 return np.frombuffer(values, dtype="<f4").reshape(shape)
-            if path.is_dir() and not path.is_symlink():
+            if isinstance(path, Path) and path.is_dir() and not path.is_symlink():
                 aside = storage.set_aside(path)
                 warnings.warn(
                     f"{path}: a folder, expected a file: renamed to {aside.name}", stacklevel=2
                 )
             else:
-                path.unlink(missing_ok=True)
+                storage.remove(path)
         return None
 
     def keep(self, key: str, values: NDArray[np.float32]) -> None:
@@ -95,7 +99,7 @@ class Cache:
         content, path = values.astype("<f4").tobytes(), self.path(key)
         storage.write(path, self._digest(path, content) + content, mode=storage.PRIVATE)
 
-    def _digest(self, path: Path, values: bytes) -> bytes:
+    def _digest(self, path: Location, values: bytes) -> bytes:
         return hashlib.sha256(f"{self.folder.name}/{path.name} ".encode() + values).digest()
 
 

@@ -8,7 +8,6 @@ copy with that voice.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -21,6 +20,7 @@ from sordino.features.renderings import STANDARD, NoiseRecording, Rendering, cho
 from sordino.features.sounds import Recording, recordings_of
 from sordino.signal.conditions import config
 from sordino.signal.feature_sets import FEATURE_SETS
+from sordino.storage import Location
 
 COPIES: Final = 3
 """Copies of each recording."""
@@ -35,7 +35,7 @@ def copy_vectors(
     count: int = COPIES,
     *,
     noises: Sequence[NoiseRecording] = (),
-    cache: str | Path | None = CACHE,
+    cache: str | Location | None = CACHE,
     jobs: int = 0,
 ) -> NDArray[np.float32]:
     """The vectors of `count` copies of each utterance, `(count, utterances, dims)`.
@@ -76,7 +76,7 @@ def in_conditions(
     group: NDArray[np.intp],
     *,
     noises: Sequence[NoiseRecording] = (),
-    cache: str | Path | None = CACHE,
+    cache: str | Location | None = CACHE,
     jobs: int = 0,
 ) -> NDArray[np.float32]:
     """The vectors of each utterance in each condition of a test, `(conditions, utterances, dims)`.
@@ -122,7 +122,7 @@ def render(
     corpus: Corpus,
     renderings: Sequence[Rendering],
     *,
-    cache: str | Path | None,
+    cache: str | Location | None,
     jobs: int,
 ) -> NDArray[np.float32]:
     """The vector of each rendering, `(renderings, dims)`; their order is that of the corpus, once

@@ -13,7 +13,6 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from math import exp, lgamma
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -23,8 +22,9 @@ from numpy.typing import NDArray
 from sordino.corpora.labels import fold, near
 from sordino.corpora.table import OPTIONAL, UTTERANCE_COLUMNS
 from sordino.errors import FeatureError
-from sordino.features.csv_table import decimal_commas
-from sordino.features.tables import KEY_COLUMNS
+from sordino.features.formats.csv_table import decimal_commas
+from sordino.features.formats.names import KEY_COLUMNS
+from sordino.storage import Location
 
 RESERVED: Final = frozenset((*UTTERANCE_COLUMNS, *OPTIONAL, *KEY_COLUMNS))
 """Names of labels and keys, in lower case: dimensions only on the user's request."""
@@ -74,7 +74,7 @@ def abbreviate(names: Sequence[str]) -> str:
 
 
 def choose_columns(
-    path: str | Path,
+    path: str | Location,
     frame: pd.DataFrame,
     labels: Collection[str],
     ignore: Sequence[str] = (),
@@ -118,7 +118,7 @@ def choose_columns(
     return ColumnChoice(tuple(dimensions), left_out, warnings)
 
 
-def check_numbers(path: str | Path, frame: pd.DataFrame, names: Sequence[str]) -> None:
+def check_numbers(path: str | Location, frame: pd.DataFrame, names: Sequence[str]) -> None:
     """Raise for columns without numbers, with one message for each kind."""
     if not names:
         raise FeatureError(
@@ -153,7 +153,7 @@ def matrix(frame: pd.DataFrame, names: Sequence[str]) -> NDArray[np.float64]:
 
 
 def _matched(
-    path: str | Path, option: str, patterns: Sequence[str], names: Sequence[str], strict: bool
+    path: str | Location, option: str, patterns: Sequence[str], names: Sequence[str], strict: bool
 ) -> list[str]:
     """The columns that match names or patterns."""
     available, matches = set(names), dict[str, None]()
@@ -173,7 +173,7 @@ def _matched(
 
 
 def _check_named(
-    path: str | Path, columns: Sequence[str], labels: Collection[str], ignored: Collection[str]
+    path: str | Location, columns: Sequence[str], labels: Collection[str], ignored: Collection[str]
 ) -> None:
     """Raise for a name in `--columns` that is a label or ignored."""
     for name in columns:
@@ -219,7 +219,9 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _check_likeness(path: str | Path, frame: pd.DataFrame, names: Sequence[str]) -> tuple[str, ...]:
+def _check_likeness(
+    path: str | Location, frame: pd.DataFrame, names: Sequence[str]
+) -> tuple[str, ...]:
     """Raise for columns that may be no dimension; warn of columns with few different values."""
     likeness = {name: Likeness.of(frame[name]) for name in names}
     varied = [name for name in names if likeness[name].values > 1]

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sordino import parallel, plugins
+from sordino import parallel, plugins, storage
 from sordino.corpora.checks.recordings import Bad, no_recording, summarise_bad
 from sordino.corpora.table import Corpus
 from sordino.errors import AudioError, FeatureError, StorageError
@@ -23,6 +23,7 @@ from sordino.features.sounds import SoundSource, recordings_of
 from sordino.features.vectors import TABLE_SUFFIXES, read_vectors
 from sordino.progress import track
 from sordino.signal.feature_sets import FEATURE_SETS, Extractor, accepted_names
+from sordino.storage import Location
 
 CACHE: Final = Path("~/.cache/sordino")
 """The default folder of the cache."""
@@ -40,7 +41,7 @@ class Extraction(NamedTuple):
 
 
 def extract(
-    features: str, corpus: Corpus, cache: str | Path | None = CACHE, jobs: int = 0
+    features: str, corpus: Corpus, cache: str | Location | None = CACHE, jobs: int = 0
 ) -> NDArray[np.float32]:
     """The vector of each utterance, shape `(utterances, dims)`, in the corpus' row order.
 
@@ -65,7 +66,7 @@ def extract(
     >>> extract("mel", table.make("noise", rows), cache=folder, jobs=1).shape
     (1, 927)
     """
-    if features not in FEATURE_SETS and Path(features).suffix.lower() in TABLE_SUFFIXES:
+    if features not in FEATURE_SETS and storage.location(features).suffix.lower() in TABLE_SUFFIXES:
         return read_vectors(features, corpus)
     extraction = extract_usable(features, corpus, cache, jobs)
     refuse(extraction.unusable, len(corpus))
@@ -73,7 +74,7 @@ def extract(
 
 
 def extract_usable(
-    features: str, corpus: Corpus, cache: str | Path | None = CACHE, jobs: int = 0
+    features: str, corpus: Corpus, cache: str | Location | None = CACHE, jobs: int = 0
 ) -> Extraction:
     """The vectors of the usable utterances, and a list of the unusable ones.
 
@@ -84,7 +85,7 @@ def extract_usable(
     have no row.
     """
     if features not in FEATURE_SETS:
-        if Path(features).suffix.lower() in TABLE_SUFFIXES:
+        if storage.location(features).suffix.lower() in TABLE_SUFFIXES:
             return Extraction(read_vectors(features, corpus), [], np.empty(0, np.str_))
         raise FeatureError(
             f"features {features}: expected one of {accepted_names()}, or a table of vectors "
@@ -101,7 +102,7 @@ def compute(
     extractor: Extractor,
     shape: tuple[int, ...],
     corpus: Corpus,
-    cache: str | Path | None,
+    cache: str | Location | None,
     jobs: int,
 ) -> list[NDArray[np.float32]]:
     """The values of an extractor for each utterance, in row order and read-only; byte-identical
@@ -147,7 +148,7 @@ def compute_sounds(
     extractor: Extractor,
     shape: tuple[int, ...],
     sounds: Mapping[int, SoundSource],
-    cache: str | Path | None,
+    cache: str | Location | None,
     jobs: int,
     *,
     label: str = "",
@@ -161,7 +162,7 @@ def compute_sounds(
     store = None
     if cache is not None:
         config = {**extractor_config(extractor), **(settings or {})}
-        store = Cache.of(Path(cache) / "features", extractor.name, config)
+        store = Cache.of(storage.location(cache) / "features", extractor.name, config)
     first = {
         sound.key: row for row, sound in reversed(list(sounds.items()))
     }  # the first row of each key
@@ -183,7 +184,7 @@ def _compute_all(
     extractor: Extractor,
     shape: tuple[int, ...],
     corpus: Corpus,
-    cache: str | Path | None,
+    cache: str | Location | None,
     jobs: int,
 ) -> tuple[list[NDArray[np.float32] | None], list[Bad], NDArray[np.str_]]:
     """The values of each utterance, `None` for an unusable one, a list of the unusable, and the

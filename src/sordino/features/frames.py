@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,11 +9,12 @@ from sordino.corpora.table import Corpus
 from sordino.errors import FeatureError
 from sordino.features.extract import CACHE, compute
 from sordino.signal.feature_sets import SEQUENCES
+from sordino.storage import Location
 
 
 def frames(
     corpus: Corpus,
-    cache: str | Path | None = CACHE,
+    cache: str | Location | None = CACHE,
     jobs: int = 0,
     features: str = "filterbank",
 ) -> list[NDArray[np.float32]]:
@@ -33,6 +32,7 @@ def frames(
     number of its row; `StorageError` for an absent recording and where the cache cannot be written.
 
     >>> import tempfile, pandas
+    >>> from pathlib import Path
     >>> from sordino.corpora import table
     >>> from sordino.signal import audio
     >>> folder = Path(tempfile.mkdtemp())

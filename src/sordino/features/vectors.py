@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any, Final
 
 import numpy as np
@@ -22,13 +22,14 @@ from sordino.corpora.labels import fold, quote
 from sordino.corpora.table import NUMBERS, Corpus
 from sordino.errors import FeatureError
 from sordino.features.dimensions import RESERVED, check_numbers, matrix
+from sordino.features.formats.names import KEY_COLUMNS
 from sordino.features.tables import (
-    KEY_COLUMNS,
     TABLE_SUFFIXES,
     distinct_ends,
     read_table,
     table_suffix,
 )
+from sordino.storage import Location
 
 __all__ = ["TABLE_SUFFIXES", "read_vectors", "table_suffix", "write_vectors"]
 
@@ -39,7 +40,7 @@ WRITTEN_ARRAYS: Final = ("x", "names", "files", "starts", "ends")
 """The arrays of a written NPZ file, beside those of labels."""
 
 
-def read_vectors(path: str | Path, corpus: Corpus) -> NDArray[np.float32]:
+def read_vectors(path: str | Location, corpus: Corpus) -> NDArray[np.float32]:
     """The vector of each utterance of a corpus, shape `(utterances, dims)`, from a Parquet, CSV or
     NPZ table.
 
@@ -55,6 +56,7 @@ def read_vectors(path: str | Path, corpus: Corpus) -> NDArray[np.float32]:
     (columns with the name of a corpus column) and unnamed columns among the dimensions, for NaN and
     infinity; `StorageError` for an unreadable file.
     """
+    path = storage.location(path)
     frame = read_table(path, RESERVED - {"start", "end"})
     unused = {*KEY_COLUMNS, *frame.attrs.get("labels", ())}
     columns = [column for column in frame.columns if column not in unused]
@@ -92,12 +94,12 @@ def corpus_labels(corpus: Corpus) -> list[str]:
 
 
 def write_vectors(
-    path: str | Path,
+    path: str | Location,
     x: NDArray[np.float32],
     corpus: Corpus,
     names: Sequence[str],
     labels: Sequence[str] = (),
-) -> Path:
+) -> Location:
     """Write the vectors of a corpus as a table, by the suffix of `path`; the path.
 
     `x` is `(utterances, dims)`, and `names` are the names of the dimensions. The table has file,
@@ -109,6 +111,7 @@ def write_vectors(
     a dimension or of an array of an NPZ file.
 
     >>> import tempfile
+    >>> from pathlib import Path
     >>> from sordino.corpora import table
     >>> rows = pd.DataFrame({"file": ["a.wav", "b.wav"], "speaker": ["1", "2"]})
     >>> corpus = table.make("two", rows)
@@ -118,7 +121,7 @@ def write_vectors(
     array([[1.5],
            [0.5]], dtype=float32)
     """
-    path = Path(path)
+    path = storage.location(path)
     if x.shape != (len(corpus), len(names)):
         raise FeatureError(
             f"{path}: vectors {x.shape}, expected ({len(corpus)}, {len(names)}): extract them anew"
@@ -155,7 +158,7 @@ def write_vectors(
 
 
 def _check_labels(
-    path: str | Path, frame: pd.DataFrame, utterances: pd.DataFrame, labels: Sequence[str]
+    path: str | Location, frame: pd.DataFrame, utterances: pd.DataFrame, labels: Sequence[str]
 ) -> None:
     """Raise `FeatureError` for labels that differ from those of the corpus; warn of the others."""
     differing = [name for name in labels if not _agree(frame, utterances, name)]
@@ -187,7 +190,9 @@ def _agree(frame: pd.DataFrame, utterances: pd.DataFrame, name: str) -> bool:
     )
 
 
-def _matching(path: str | Path, frame: pd.DataFrame, utterances: pd.DataFrame) -> NDArray[np.intp]:
+def _matching(
+    path: str | Location, frame: pd.DataFrame, utterances: pd.DataFrame
+) -> NDArray[np.intp]:
     """The row in `frame` of each utterance of a corpus table, shape `(utterances,)`."""
     theirs, ours = _parts(frame), _parts(utterances)
     depth = 1
@@ -227,7 +232,7 @@ def _parts(frame: pd.DataFrame) -> list[tuple[str, ...]]:
 
 
 def _keys(
-    path: str | Path, files: list[tuple[str, ...]], depth: int, start: pd.Series | None
+    path: str | Location, files: list[tuple[str, ...]], depth: int, start: pd.Series | None
 ) -> list[tuple[object, ...]]:
     """The keys of utterances: the end of the path, and the start in milliseconds if known."""
     if start is None:

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import logging
-import sys
 from typing import Final
 
-try:
-    import resource
-except ImportError:  # Windows
-    resource = None  # type: ignore[assignment]
+from sordino import system
 
 _PR_SET_DUMPABLE: Final = 4  # linux/prctl.h
 _M_PERTURB: Final = -6  # malloc.h of glibc
@@ -23,11 +19,10 @@ def harden() -> None:
 
     The last needs glibc. It covers numpy, ONNX Runtime, libsndfile and large objects of Python.
     """
-    if resource is not None:
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if sys.platform == "linux":
-        system = ctypes.CDLL(None)
-        system.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
-        if hasattr(system, "mallopt"):
-            system.mallopt(_M_PERTURB, _FREED)
+    system.forbid_core_dumps()
+    if system.CURRENT.name == "linux":
+        library = ctypes.CDLL(None)
+        library.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+        if hasattr(library, "mallopt"):
+            library.mallopt(_M_PERTURB, _FREED)
     logging.disable(logging.CRITICAL)

@@ -15,7 +15,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from sordino import storage
+from sordino import storage, system
 from sordino.device.bundle.archive import parse_json, sha256
 from sordino.errors import StorageError
 
@@ -94,11 +94,8 @@ class GatewayTokens:
             content = os.read(handle, _LARGEST) if stat.S_ISREG(status.st_mode) else b""
         finally:
             os.close(handle)
-        private = os.name != "posix" or (
-            status.st_uid == os.geteuid() and not status.st_mode & 0o077
-        )
         hashes = _parse(content)
-        if hashes is None or not private:
+        if hashes is None or not system.is_private(status):
             raise StorageError(
                 f"{self._path}: damaged, or a file of other users, expected the tokens of a "
                 "gateway with mode 600: restore it, or remove it and make new tokens"

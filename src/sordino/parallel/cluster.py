@@ -11,7 +11,6 @@ import asyncio
 import logging
 import os
 import re
-import signal
 import threading
 import weakref
 from collections.abc import Iterator
@@ -22,7 +21,7 @@ from functools import partial
 from multiprocessing import resource_tracker
 from typing import Any, Final
 
-from sordino import progress
+from sordino import progress, system
 from sordino.errors import ClusterError, DependencyError, install_step
 from sordino.parallel import node, shipment
 from sordino.parallel.processes import exclude_working_folder
@@ -238,18 +237,13 @@ def _local_scheduler(distributed: Any, count: int) -> Iterator[Any]:
         silence_logs=logging.CRITICAL,
     )
     resource_tracker.ensure_running()  # a later start would end the block
-    with ThreadPoolExecutor(1, initializer=_block_interrupts) as thread:
+    with ThreadPoolExecutor(1, initializer=system.block_interrupts) as thread:
         scheduler = thread.submit(start).result()
     with scheduler:
         try:
             yield scheduler
         finally:
             scheduler.sync(_close_workers, scheduler)
-
-
-def _block_interrupts() -> None:
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
 async def _close_workers(scheduler: Any) -> None:

@@ -65,6 +65,21 @@ def map(
     return results
 
 
+def in_own_process(function: Callable[[Work], Outcome], unit: Work) -> Outcome:
+    """The result of a unit in a new process that computes nothing else. Raises the errors of the
+    function, and joblib's `TerminatedWorkerError` for a process that ended.
+    """
+    from joblib.externals.loky import ProcessPoolExecutor
+
+    exclude_working_folder()
+    pool = ProcessPoolExecutor(max_workers=1)
+    try:
+        result: Outcome = pool.submit(function, unit).result()
+    finally:
+        pool.shutdown(wait=True)
+    return result
+
+
 def end_processes() -> None:
     """End the processes that wait for the next units, and wait for their end. They end by
     themselves after some minutes.

@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template, pass_context
@@ -18,6 +17,7 @@ from sordino import storage
 from sordino.progress import printable
 from sordino.report.latex import latex
 from sordino.report.tables import Table
+from sordino.storage import Location
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class Page:
             for term in block.rows
         }
 
-    def write(self, folder: str | Path) -> Path:
+    def write(self, folder: str | Location) -> Location:
         """Write `report.html` and the figures to a folder; returns the path of the page.
 
         The folder is created if it does not exist. Raises `StorageError` if a file cannot be
@@ -134,7 +134,7 @@ class Page:
             storage.write(folder / storage.safe_name(name), svg)
         return storage.write(folder / "report.html", self.html)
 
-    def write_latex(self, folder: str | Path) -> Path:
+    def write_latex(self, folder: str | Location) -> Location:
         """Write the tables of the page to `table.tex` in a folder; returns its path.
 
         Raises `StorageError` if the file cannot be written.

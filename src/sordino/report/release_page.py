@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
@@ -19,6 +18,7 @@ from sordino.report.estimates import measure
 from sordino.report.page import Card, Page, Picture, Section, Terms, settings
 from sordino.report.record import settled, versions
 from sordino.report.tables import Cell, Table, chance, with_interval
+from sordino.storage import Location
 
 _NO_REFERENCE: Final = (
     "There is no reference: the audit does not include attacks on unprotected features. Pass the "
@@ -27,7 +27,7 @@ _NO_REFERENCE: Final = (
 _INTERVAL: Final = "95 % interval"
 
 
-def write(audits: AttackResult | Sequence[AttackResult], folder: str | Path) -> Path:
+def write(audits: AttackResult | Sequence[AttackResult], folder: str | Location) -> Location:
     """Write `estimates.csv`, `run.json` and `report.html` of audits; returns the path of the page.
 
     The audits can cover several releases, policies and draws. If the release `none` is among them,

@@ -8,13 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from sordino import storage
+from sordino import storage, system
 from sordino.errors import StorageError
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 LOCK_FILE: Final = "server.lock"
 
@@ -32,17 +27,14 @@ def lock_folder(folder: Path, *, alone: bool = False) -> Iterator[None]:
     with storage.as_storage_error(path):
         handle = storage.open_file(path, os.O_RDWR | os.O_CREAT)
     try:
-        if fcntl is not None:
-            try:
-                fcntl.flock(handle, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                other, step = (
-                    ("a server runs", "stop it") if alone else ("a restoration runs", "wait for it")
-                )
-                raise StorageError(
-                    f"{folder}: {other} in this folder, expected none: {step}, then run the "
-                    "command again"
-                ) from error
+        if system.has_locks() and not system.lock(handle, shared=not alone):
+            other, step = (
+                ("a server runs", "stop it") if alone else ("a restoration runs", "wait for it")
+            )
+            raise StorageError(
+                f"{folder}: {other} in this folder, expected none: {step}, then run the command "
+                "again"
+            )
         yield
     finally:
         os.close(handle)

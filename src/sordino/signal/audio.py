@@ -9,8 +9,7 @@ Handling of each kind of recording by `read`:
                                   original rate
     two and more channels         mean of the channels; signals in opposite phase cancel
     float beyond ±1               kept; `write` and the openSMILE functionals clip it
-    clipped at full scale         kept without repair
-    DC offset                     kept; it enters the lowest band of openSMILE's spectral features
+    clipped, DC offset            kept; an offset enters the lowest bands of openSMILE
     silence                       zeros; functionals are finite, most of them 0
     WAV with a size of 0, of      decoded to the end of the file, like a pipe
     2 GB or more, or too small
@@ -18,6 +17,7 @@ Handling of each kind of recording by `read`:
     with too small a length
     MP3 without an index          decoded to the end, always from its start, since its frames
                                   depend on earlier frames
+    M4A, MP4, AAC (extra `aac`)   one track, decoded from its start (`aac`)
     a cut up to 50 ms too long    ends with the file, since labels are rounded
     ----------------------------  --------------------------------------------------------------
     no such file, not audio       AudioError
@@ -55,7 +55,7 @@ from numpy.typing import NDArray
 
 from sordino.errors import AudioError
 from sordino.signal import decoding
-from sordino.signal.decoding import Header
+from sordino.signal.header_lengths import Header
 from sordino.signal.wav import MOST_CHANNELS
 from sordino.storage import write as store
 
@@ -133,12 +133,12 @@ def read_stream(stream: BinaryIO, size: int, sampling_rate: int) -> NDArray[np.f
     """The samples of a recording of `size` bytes in memory, as `read` returns them. The stream can
     seek; no file is read or written. Raises `AudioError` as `read` does.
     """
-    sound = decoding.Sound(Path("sound in memory"), stream, size)
+    sound = decoding.sound_of(Path("sound in memory"), stream, size)
     return _samples(sound, "sound in memory", 0.0, math.nan, sampling_rate)
 
 
 def _samples(
-    sound: decoding.Sound, path: str | Path, start: float, end: float, sampling_rate: int
+    sound: decoding.OpenSound, path: str | Path, start: float, end: float, sampling_rate: int
 ) -> NDArray[np.float32]:
     """The samples of an open sound; `read` explains the arguments."""
     _check_promise(sound.header, path)
@@ -255,7 +255,7 @@ def write(
             f"{path}: samples are NaN or infinite, expected numbers: check what computed them"
         )
     steps = np.rint(full_scale(samples) * 32768).astype(np.int16)
-    return store(path, decoding.encoded(steps, sampling_rate, suffix[1:].upper()))
+    return store(Path(path), decoding.encoded(steps, sampling_rate, suffix[1:].upper()))
 
 
 def resampler(

@@ -1,5 +1,5 @@
-"""Sound files as blocks of samples, decoded by libsndfile to their true end, whatever length the
-header promises.
+"""Sound files as blocks of samples, decoded to their true end, whatever length the header promises:
+AAC by PyAV (`aac`), all other formats by libsndfile.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sordino.errors import AudioError
-from sordino.signal import file_types, header_lengths
-from sordino.signal.header_lengths import View
+from sordino.signal import aac, file_types, header_lengths
+from sordino.signal.header_lengths import Header, View
 from sordino.storage import as_storage_error
 
 if TYPE_CHECKING:
@@ -29,25 +29,6 @@ SoundBlock = NDArray[np.float32]
 _BLOCK: Final = 1 << 18  # samples of all channels in one block
 _UNKNOWN: Final = 1 << 62  # frames: libsndfile's code of an unknown length
 _SLACK: Final = 4096  # unread bytes of a complete MP3: padding and titles
-
-
-@dataclass(frozen=True)
-class Header:
-    """Format, rate, channels and length of a sound file."""
-
-    format: str
-    """WAV, FLAC, OGG, MP3, ... by the content, not by the suffix."""
-    sampling_rate: int
-    channels: int
-    frames: int | None
-    """Samples of each channel by the header; `None` where only decoding yields it."""
-    missing: int = 0
-    """Bytes of samples that a WAV promises and lacks."""
-
-    @property
-    def seconds(self) -> float | None:
-        """The length by the header; `None` where only decoding yields it."""
-        return None if self.frames is None else self.frames / self.sampling_rate
 
 
 class Sound:
@@ -239,8 +220,29 @@ class Sound:
             )
 
 
+class OpenSound(Protocol):
+    """A sound file that is open; `Sound` describes each method."""
+
+    header: Header
+
+    def blocks(self, first: int = 0, stop: int | None = None) -> Iterator[SoundBlock]: ...
+
+    def ends(self) -> bool: ...
+
+    def continues(self) -> bool: ...
+
+    def ignore_length(self) -> None: ...
+
+
+def sound_of(path: Path, stream: BinaryIO, size: int) -> OpenSound:
+    """The sound in an open file of `size` bytes. Raises `AudioError` for another file."""
+    if aac.is_aac(header_lengths.bytes_at(stream, 0, 8)) and aac.is_installed():
+        return aac.AacSound(path, stream, size)
+    return Sound(path, stream, size)
+
+
 @contextmanager
-def open_sound(path: str | Path) -> Iterator[Sound]:
+def open_sound(path: str | Path) -> Iterator[OpenSound]:
     """An open sound file. Raises `AudioError` for another file, `StorageError` for an unreadable
     one.
     """
@@ -255,7 +257,7 @@ def open_sound(path: str | Path) -> Iterator[Sound]:
             raise AudioError(f"{path}: {file_types.no_file(path)}")
         if not state.st_size:
             raise AudioError(f"{path}: an empty file, expected sound: copy or record it anew")
-        yield Sound(path, stream, state.st_size)
+        yield sound_of(path, stream, state.st_size)
 
 
 def encoded(steps: NDArray[np.int16], sampling_rate: int, kind: str) -> bytes:

@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from sordino import storage
 from sordino.errors import FeatureError
 from sordino.signal.encoder import BASE, TINY_EN, Checkpoint, Speech, SpeechFrames, is_installed
 from sordino.signal.encoder.weights import WeightSource
@@ -239,6 +240,9 @@ def resolve(name: str) -> str:
     'mel'
     """
     if name in FEATURE_SETS:
+        return name
+    if "://" in name:
+        storage.location(name)  # refuses credentials before a message has the name
         return name
     if name == AUTOMATIC:
         return _SPEECH.name if has_weights(_SPEECH.name) else _MEL.name

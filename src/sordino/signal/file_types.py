@@ -5,10 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from sordino.errors import install_step
+
 MAGIC_BYTES: Final = 512
 """Bytes at the start of a file that identify its kind."""
 
 _CONVERT: Final = "convert it to WAV or FLAC"
+
+_AAC: Final = "STEP reads it, or convert it: `ffmpeg -i NAME.m4a NAME.wav`"
+"""The advice for AAC; `STEP` stands for the installation of its decoder."""
 
 _STARTS: Final[tuple[tuple[int, bytes, str, str], ...]] = (
     (
@@ -23,7 +28,9 @@ _STARTS: Final[tuple[tuple[int, bytes, str, str], ...]] = (
     (0, b"7z\xbc\xaf", "a 7z archive", "unpack it"),
     (0, b"Rar!", "a RAR archive", "unpack it"),
     (257, b"ustar", "a tar archive", "unpack it"),
-    (4, b"ftyp", "MP4 or M4A", _CONVERT),
+    (4, b"ftyp", "MP4 or M4A", _AAC),
+    (0, b"\xff\xf1", "AAC", _AAC),
+    (0, b"\xff\xf9", "AAC", _AAC),
     (0, b"\x1a\x45\xdf\xa3", "Matroska or WebM", _CONVERT),
     (0, b"\x30\x26\xb2\x75", "WMA or ASF", _CONVERT),
     (0, b"#!AMR", "AMR", _CONVERT),
@@ -44,6 +51,7 @@ def content(head: bytes) -> str:
     """
     for offset, start, kind, advice in _STARTS:
         if head[offset:].startswith(start):
+            advice = advice.replace("STEP", install_step("aac"))
             return f"not a sound file that can be read, but {kind}: {advice}"
     if head and not any(head):
         return f"not a sound file that can be read, but zero bytes: copy it anew, or {_CONVERT}"

@@ -18,6 +18,7 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 ENDLESS: Final = 2**31 - 2**16
@@ -38,6 +39,25 @@ _PADDING: Final = (
 )
 _MOST_CHUNKS: Final = 1000
 _TAGS: Final = (b"TAG", b"ID3", b"APETAGEX", b"LYRICSBEGIN")
+
+
+@dataclass(frozen=True)
+class Header:
+    """Format, rate, channels and length of a sound file."""
+
+    format: str
+    """WAV, FLAC, OGG, MP3, ... by the content, not by the suffix."""
+    sampling_rate: int
+    channels: int
+    frames: int | None
+    """Samples of each channel by the header; `None` where only decoding yields it."""
+    missing: int = 0
+    """Bytes of samples that a WAV promises and lacks."""
+
+    @property
+    def seconds(self) -> float | None:
+        """The length by the header; `None` where only decoding yields it."""
+        return None if self.frames is None else self.frames / self.sampling_rate
 
 
 class View:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import pandas as pd
 
 from sordino.checkpoints import Checkpoints, Finished, identity
+from sordino.storage import Location
 
 StudyUnit = TypeVar("StudyUnit")
 """A part of a study that is computed by itself."""
@@ -32,7 +32,7 @@ def gather_units(
     units: Mapping[str, StudyUnit],
     keys: Mapping[str, str],
     compute: Callable[[Sequence[StudyUnit]], Iterable[Finished]],
-    folder: Path,
+    folder: Location,
     label: str,
     columns: Iterable[str],
 ) -> tuple[pd.DataFrame, dict[str, Any]]:

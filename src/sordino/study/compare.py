@@ -25,6 +25,7 @@ from sordino.report.tables import Cell, Table, number, with_interval
 from sordino.report.verdict import NONE
 from sordino.signal import feature_sets
 from sordino.signal.feature_sets import AUTOMATIC
+from sordino.storage import Location
 from sordino.study import minimum, run_record
 from sordino.study.feng2021.report import LEAKAGE, UTILITY
 from sordino.study.policies import check_required, common_emotions
@@ -61,13 +62,13 @@ MIXTURES: Final = ("drawn", "drawn+rae-25", "rae")
 
 def compare(
     corpus: Corpus,
-    out: str | Path,
+    out: str | Location,
     *,
     features: str = AUTOMATIC,
     options: Options | None = None,
     policies: Sequence[Policy] = POLICIES,
     fitters: Fitters | None = None,
-    cache: str | Path | None = CACHE,
+    cache: str | Location | None = CACHE,
     jobs: int = 0,
     noise: str | Path | None = None,
     public: Corpus | None = None,

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from sordino import attack, plugins, release
+from sordino import attack, plugins, release, storage
 from sordino.attack import RiskFitter
 from sordino.attack.attackers import estimators
 from sordino.corpora import split
@@ -30,6 +30,7 @@ from sordino.features.synthetic_space import SCALE, synthetic_space
 from sordino.nn.fit import Settings
 from sordino.policy import Policy
 from sordino.release import FITTERS, Fitter, ReplacementFitter
+from sordino.storage import Location
 from sordino.study.noise import noises_of
 from sordino.study.vectors import feature_vectors
 from sordino.types import Rows, Vectors
@@ -240,7 +241,7 @@ def prepare(
     require_validation: bool = False,
     noise: str | Path | None = None,
     public: Corpus | None = None,
-    cache: str | Path | None = CACHE,
+    cache: str | Location | None = CACHE,
     jobs: int = 0,
 ) -> Inputs:
     """The inputs of a study: the utterances with one of `emotions`, and at most `max_draws` draws.
@@ -364,7 +365,7 @@ def parties(parts: Parts) -> dict[str, Rows]:
 
 def features_name(features: str) -> str:
     """The name of a feature set, or of a table of vectors without folder and suffix."""
-    return features if features in FEATURE_SETS else Path(features).stem
+    return features if features in FEATURE_SETS else storage.location(features).stem
 
 
 def _sides(parts: Parts) -> dict[str, Rows]:

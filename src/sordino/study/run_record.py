@@ -8,7 +8,6 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -22,6 +21,7 @@ from sordino.report.estimates import headline
 from sordino.report.page import Page
 from sordino.report.record import settled, versions
 from sordino.report.release_page import csv
+from sordino.storage import Location
 from sordino.study.protocol import Inputs, Options, features_name, parties
 
 
@@ -65,7 +65,7 @@ def record(
 def write(
     estimates: pd.DataFrame,
     run: Mapping[str, Any],
-    out: Path,
+    out: Location,
     page: Page | None = None,
     *,
     latex: bool = False,

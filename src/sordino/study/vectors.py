@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from sordino.corpora.table import Corpus
 from sordino.features import CACHE, FEATURE_SETS, extract
 from sordino.features.copies import copy_vectors
 from sordino.features.renderings import NoiseRecording
+from sordino.storage import Location
 from sordino.types import Vectors
 
 
@@ -20,7 +20,7 @@ def feature_vectors(
     emotions: Sequence[str],
     copies: int = 0,
     noises: Sequence[NoiseRecording] = (),
-    cache: str | Path | None = CACHE,
+    cache: str | Location | None = CACHE,
     jobs: int = 0,
 ) -> Vectors:
     """The vector of each utterance with one of some emotions, followed by those of `copies` copies

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sordino.cli.verbs.demo import SYNTHETIC
+from sordino.cli.verbs.demo import SYNTHETIC, SYNTHETIC_TIME
 from sordino.corpora import synthetic as synthetic_speech
 from sordino.features import FEATURE_SETS
 from tests.cli.verbs.test_reproduce import sordino
@@ -28,7 +28,7 @@ def test_a_corpus_is_read_from_sound_to_page(tmp_path: Path) -> None:
     result, out = tmp_path / "told.json", tmp_path / "report"
     places = ("--out", out, "--cache", tmp_path / "cache", "--json", result, "--jobs", 1)
     outcome = sordino("demo", "--corpus", f"manifest={synthetic.manifest}", *places, policies=1)
-    assert (outcome.status, outcome.err) == (0, "")
+    assert (outcome.status, outcome.err) == (0, "40 utterances of 10 speakers\n")
     assert outcome.out.endswith(f"\n{out / 'report.html'}\n")
     record = json.loads((out / "run.json").read_text())
     assert (record["config"]["features"], record["config"]["dims"]) == ("mel", DIMS)
@@ -57,7 +57,8 @@ def test_without_a_corpus_it_makes_one_and_the_page_says_so(
     outcome = sordino(
         "demo", "--out", tmp_path / "report", "--cache", tmp_path / "cache", "--jobs", 1, policies=1
     )
-    assert (outcome.status, outcome.err) == (0, "")
+    begins = f"40 utterances of 10 {SYNTHETIC_TIME}\n"
+    assert (outcome.status, outcome.err) == (0, begins)
     page = words((tmp_path / "report" / "report.html").read_text())
     assert escape(SYNTHETIC) in page
     assert page.index(escape(SYNTHETIC)) < page.index(">Verdict<")

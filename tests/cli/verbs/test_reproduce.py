@@ -160,7 +160,12 @@ def test_standard_output_is_json_and_nothing_else(synthetic: Made, done: Done) -
         "from tests.study.synthetic_study import brisk\n"
         "attack.QUICK = ('linear',)\nwith brisk(): cli.main()"
     )
-    command = [sys.executable, "-c", code, *map(str, call(synthetic, done.out, "--json", "-"))]
+    command = [
+        sys.executable,
+        "-c",
+        code,
+        *map(str, call(synthetic, done.out, "--json", "-", "--quiet")),
+    ]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert json.loads(ended.stdout) == done.json

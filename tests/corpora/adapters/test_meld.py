@@ -19,7 +19,7 @@ from sordino.corpora.checks.published import PUBLISHED
 from sordino.corpora.dimensions import levels
 from sordino.corpora.groups import blocks
 from sordino.errors import CorpusError
-from tests.corpora.synthetic_trees import table
+from tests.corpora.synthetic_trees import recording, table
 
 WHOLE = ("split", "dialogue", "utt", "speaker", "gender", "emotion", "sentiment", "transcript")
 OFFICIAL = ("Sr No.", "Utterance", "Speaker", "Emotion", "Sentiment", "Dialogue_ID", "Utterance_ID")
@@ -206,3 +206,27 @@ def test_the_command_says_that_the_release_is_whole(data: Path) -> None:
     assert done.exit_code == 0
     assert "as published" in done.output
     assert "byte-identical" not in done.output
+
+
+def test_lines_with_a_recording_have_its_sound(tmp_path: Path) -> None:
+    official(tmp_path)
+    folders = {"train": "train_splits", "dev": "dev_splits_complete"}
+    kept = {("train", "0", "0"), ("train", "0", "10"), ("dev", "0", "0")}
+    for number, (split_name, dialogue, utterance) in enumerate(sorted(kept)):
+        name = f"dia{dialogue}_utt{utterance}.wav"
+        recording(tmp_path / folders[split_name] / name, number)
+    recording(tmp_path / "output_repeated_splits_test" / "final_videos_testdia0_utt0.wav", 9)
+    corpus = corpora.load("meld_sound", tmp_path)
+    assert corpus.recorded().all()
+    assert [Path(file).stem for file in corpus.table["file"]] == [
+        "dia0_utt0",
+        "dia0_utt10",
+        "dia0_utt0",
+    ]
+    assert corpus.table["emotion"].tolist() == ["happy", "neutral", "fearful"]
+
+
+def test_sounds_without_a_line_are_refused(tmp_path: Path) -> None:
+    recording(official(tmp_path) / "train_splits" / "dia9_utt9.wav")
+    with pytest.raises(CorpusError, match=r"a line for none of 1 recording"):
+        corpora.load("meld_sound", tmp_path)

@@ -119,7 +119,11 @@ def test_a_wrong_folder_says_which_layout_was_expected(name: str, tmp_path: Path
         corpora.load(name, tmp_path)
 
 
-@pytest.mark.parametrize("name", sorted({*corpora.ADAPTERS} - {"manifest", "synthetic"}))
+FILES = {"manifest", "nkululeko", "parquet"}
+"""Adapters that read a file."""
+
+
+@pytest.mark.parametrize("name", sorted({*corpora.ADAPTERS} - {*FILES, "synthetic"}))
 def test_a_folder_that_does_not_exist_is_named(name: str, tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="absent: no such folder"):
         corpora.load(name, tmp_path / "absent")

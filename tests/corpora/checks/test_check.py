@@ -13,7 +13,8 @@ from sordino import corpora
 from sordino.cli.verbs.corpus import app
 from sordino.corpora.adapters.ravdess import EMOTION_CODES
 from sordino.corpora.checks.check import Count, by_speaker, counts, differences, identical, is_wrong
-from sordino.corpora.checks.published import FENG2021_EMOTIONS, PUBLISHED, PublishedCounts
+from sordino.corpora.checks.facts import PublishedCounts
+from sordino.corpora.checks.published import FENG2021_EMOTIONS, PUBLISHED
 from tests.corpora.synthetic_trees import recording, table
 
 # Feng 2021, Table I: neutral, happy, sad, angry, all; with IEMOCAP's happy and angry put right
@@ -41,6 +42,19 @@ TOTALS = {
     "msp_improv": (8438, 12),
     "msp_podcast": (None, None),
     "meld": (13708, 304),
+    "meld_sound": (13706, None),
+    "savee": (480, 4),
+    "tess": (2800, 2),
+    "nemo": (4481, 9),
+    "jl": (2400, 4),
+    "cafe": (936, 12),
+    "emovo": (588, 6),
+    "shemo": (3000, 87),
+    "aesdd": (604, 6),
+    "subesco": (7000, 20),
+    "esd": (35000, 20),
+    "emov_db": (7000, 4),
+    "asvp_esd": (13964, None),
 }
 
 

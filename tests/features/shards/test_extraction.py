@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -208,3 +209,48 @@ def test_another_manifest_is_refused(noises: Corpora, tmp_path: Path, content: s
     (out / "manifest.json").write_text(content)
     with pytest.raises(FeatureError, match="no manifest of shards, expected one of"):
         extract_shards("mel", [CorpusRows(noises(1))], out, jobs=1)
+
+
+@dataclass(frozen=True)
+class Crash:
+    """A sound that ends the process that decodes it."""
+
+    path: str = "crash.wav"
+    key: str = ""
+
+    def read(self, sampling_rate: int) -> np.ndarray:  # noqa: ARG002
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError("the process lives")
+
+
+@dataclass(frozen=True)
+class WithCrashes:
+    """A source in which some sounds crash their decoder."""
+
+    source: RowSource
+    crashing: tuple[int, ...]
+
+    @property
+    def identity(self) -> dict[str, object]:
+        return self.source.identity
+
+    def check_labels(self, labels) -> None:
+        self.source.check_labels(labels)
+
+    def rows(self, labels, needed: Needed) -> Iterator[SoundRow | None]:
+        for position, row in enumerate(self.source.rows(labels, needed)):
+            crash = row is not None and position in self.crashing
+            yield replace(row, sound=Crash()) if crash else row
+
+
+@pytest.mark.slow
+def test_a_crash_of_the_decoder_is_listed(noises: Corpora, tmp_path: Path) -> None:
+    corpus = noises(6)
+    whole = extract_shards("mel", [CorpusRows(corpus)], tmp_path / "a.shards", jobs=1)
+    source = WithCrashes(CorpusRows(corpus), (1, 4))
+    summary = extract_shards("mel", [source], tmp_path / "b.shards", jobs=2)
+    assert (whole.failures, summary.failures) == (0, 2)
+    assert [failure.utterance for failure in summary.first_failures] == [1, 4]
+    before, after = (read_table(tmp_path / name) for name in ("a.shards", "b.shards"))
+    expected = before.iloc[[0, 2, 3, 5]].reset_index(drop=True)
+    pd.testing.assert_frame_equal(after.reset_index(drop=True), expected)

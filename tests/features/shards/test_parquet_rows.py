@@ -8,8 +8,9 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from sordino.corpora.formats import sound_tables
 from sordino.errors import FeatureError
-from sordino.features.shards import ParquetRows, parquet_rows
+from sordino.features.shards import ParquetRows
 from tests.features.shards.stored_sounds import audio_column, rows_of, wav, write_table
 
 LABELS = ("speaker", "emotion")
@@ -89,10 +90,10 @@ def test_a_cut_table_and_another_file_are_named(tmp_path: Path) -> None:
 def test_the_bounds_of_a_table_are_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_table(tmp_path / "a.parquet", [wav(0)] * 8)
     with monkeypatch.context() as smaller:
-        smaller.setattr(parquet_rows, "LARGEST_ROW_GROUP", 1000)
+        smaller.setattr(sound_tables, "LARGEST_ROW_GROUP", 1000)
         (row,) = rows_of(ParquetRows((path,)))
         assert "smaller row groups" in row.problem
-    monkeypatch.setattr(parquet_rows, "MOST_TABLE_ROWS", 7)
+    monkeypatch.setattr(sound_tables, "MOST_TABLE_ROWS", 7)
     (row,) = rows_of(ParquetRows((path,)))
     assert row.problem == "8 rows, expected at most 7: split the table"
 

@@ -32,8 +32,9 @@ runtime.release(runtime.bundle.example())
 """From the start of Python to the first released vector."""
 
 WARM: Final = """
-import datetime, itertools, json, resource, sys, tempfile, time
+import datetime, itertools, json, sys, tempfile, time
 import numpy as np
+from sordino import system
 from sordino.device import DailyBudget, Runtime
 from sordino.device.sound.synthesis import synthetic
 days = map(datetime.date.fromordinal, itertools.count(1))  # one day per utterance: no budget ends
@@ -57,13 +58,8 @@ if sys.argv[4] == "sound":
         runtime.utterance(sound, rate).vector
         spent += (time.perf_counter() - start) * (turn > 0)
     figures["rtf"] = spent / 60
-try:
-    lines = open("/proc/self/status").read().splitlines()
-    kilobytes = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
-except OSError:
-    unit = 1024 if sys.platform == "darwin" else 1
-    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
-print(json.dumps({**figures, "rss_mb": kilobytes / 1024}))
+peak = system.peak_bytes()
+print(json.dumps({**figures, "rss_mb": None if peak is None else peak / 2**20}))
 """
 """One process: single vectors from features, 60 s of sound in utterances of 5 s (after one for
 warm-up), and peak memory.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from sordino.cli.keys import BundleVersionOption, ExpiresOption
-from sordino.cli.options import BundleArgument, JsonOption
+from sordino.cli.options import BundleArgument, JsonOption, local_path
 from sordino.cli.output import console, print_lines, write_json
 from sordino.cli.trust import RevokedOption
 from sordino.define import secret_title
@@ -44,10 +44,16 @@ TrustedKeysOption = Annotated[
 PrivateKeyOption = Annotated[
     Path, typer.Option("--key", metavar="KEY", help="The private key (PEM file).")
 ]
+ModelCardOption = Annotated[
+    Path, typer.Option("--out", metavar="PATH", parser=local_path, help="The file to write.")
+]
 KeyNameOption = Annotated[
     Path,
     typer.Option(
-        "--out", metavar="PATH", help="Write PATH.pem and PATH.pub.pem; neither may exist."
+        "--out",
+        metavar="PATH",
+        parser=local_path,
+        help="Write PATH.pem and PATH.pub.pem; neither may exist.",
     ),
 ]
 
@@ -89,6 +95,29 @@ def show(bundle: BundleArgument, json: JsonOption = None) -> None:
         terminal = console()
         for part in describe(content, bundle.name):
             terminal.print(part, markup=False, highlight=False)
+
+
+@app.command("model-card")
+def model_card(bundle: BundleArgument, out: ModelCardOption) -> None:
+    """Write the model card of a bundle for Hugging Face (README.md).
+
+    It has the policies, the data and the AUC of the retrained attackers as eval_results. Every byte
+    of the bundle is checked first: status 2 if it was changed.
+
+    Example:
+      sordino bundle model-card mute.sordino --out README.md
+    """
+    from sordino import storage
+    from sordino.device import read
+    from sordino.report import model_card
+
+    content = read(bundle)
+    policies = [
+        model_card.CardPolicy(entry.name, entry.policy, entry.family, entry.width)
+        for entry in content.policies.values()
+    ]
+    text = model_card.model_card(bundle.stem, content.card, policies)
+    print_lines([str(storage.write(out, text))])
 
 
 @app.command("verify")

@@ -18,6 +18,7 @@ from sordino.cli.options import (
     ClusterOption,
     ConditionsOption,
     CorpusOption,
+    DeviceOption,
     EncoderOption,
     FeaturesOption,
     JobsOption,
@@ -77,6 +78,7 @@ def compare(
     seed: SeedOption = 0,
     jobs: JobsOption = CORES,
     cluster: ClusterOption = None,  # noqa: ARG001 (its callback connects)
+    device: DeviceOption = "auto",  # noqa: ARG001 (its callback selects it)
     json: JsonOption = None,
     latex: LatexOption = False,
 ) -> None:

@@ -1,11 +1,13 @@
-"""`sordino corpus check`: compare a copy of a corpus with the published counts."""
+"""`sordino corpus check` compares a copy of a corpus with the published counts, `convert` writes a
+corpus in another format.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -15,14 +17,18 @@ from rich.table import Table
 
 from sordino import corpora, storage
 from sordino.cli.failures import DIFFERS
-from sordino.cli.options import CORES, JobsOption, JsonOption, SeedOption
+from sordino.cli.options import CORES, JobsOption, JsonOption, SeedOption, local_path
 from sordino.cli.output import warn, write_json
 from sordino.cli.terminal import Console
+from sordino.corpora.adapters import manifest
 from sordino.corpora.checks.check import Count
 from sordino.corpora.checks.confounding import confounding
-from sordino.corpora.checks.published import FENG2021_EMOTIONS, PublishedCounts
+from sordino.corpora.checks.facts import PublishedCounts
+from sordino.corpora.checks.published import FENG2021_EMOTIONS
 from sordino.corpora.checks.recordings import MAX_LISTED, Bad, Recordings, check_recordings
+from sordino.corpora.formats.registry import FORMAT_WRITERS, FORMATS
 from sordino.corpora.table import Corpus
+from sordino.errors import CorpusError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,13 +43,46 @@ NameArgument = Annotated[
 PathArgument = Annotated[
     Path, typer.Argument(metavar="PATH", help="Its folder, or the CSV table of a manifest.")
 ]
+MapOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="NAME=COLUMN",
+        help="The column of a format that has speaker, gender, emotion or another label; empty: "
+        "left out. Repeatable.",
+    ),
+]
+SoundsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--sounds",
+        metavar="DIR",
+        help="Folder of the recordings of a format, if its paths lead out of PATH.",
+    ),
+]
+FormatOption = Annotated[
+    Literal["manifest", "audformat", "audiofolder"],
+    typer.Option("--to", help="Format to write; manifest writes no sounds."),
+]
+ConvertOutOption = Annotated[
+    Path,
+    typer.Option(
+        "--out",
+        metavar="PATH",
+        parser=local_path,
+        help="New folder of the copies, or the CSV table of a manifest.",
+    ),
+]
 PartialOption = Annotated[
     bool, typer.Option("--partial", help="Accept counts below the published ones.")
 ]
 OutFolderOption = Annotated[
     Path | None,
     typer.Option(
-        "--out", metavar="PATH", help="Folder of counts.csv and speakers.csv; created if absent."
+        "--out",
+        metavar="PATH",
+        parser=local_path,
+        help="Folder of counts.csv and speakers.csv; created if absent.",
     ),
 ]
 
@@ -58,6 +97,8 @@ def check(
     name: NameArgument,
     path: PathArgument,
     partial: PartialOption = False,
+    columns: MapOption = None,
+    sounds: SoundsOption = None,
     out: OutFolderOption = None,
     json: JsonOption = None,
     seed: SeedOption = 0,  # noqa: ARG001 (every verb has it; nothing is random here)
@@ -75,7 +116,8 @@ def check(
     Example:
       sordino corpus check ravdess data/ravdess
     """
-    result = _compare(name, corpora.load(name, path, keep_absent=True), path, partial)
+    corpus = corpora.load(name, path, keep_absent=True, **_options(name, columns, sounds))
+    result = _compare(name, corpus, path, partial)
     _show(result, Console(stderr=json == "-", highlight=False))
     if out is not None:
         counts = pd.DataFrame(result.table).astype({"published": "Int64"})
@@ -85,6 +127,53 @@ def check(
         write_json(json, result.report)
     if result.failed or result.bad:
         raise typer.Exit(DIFFERS)
+
+
+@app.command()
+def convert(
+    name: NameArgument,
+    path: PathArgument,
+    to: FormatOption,
+    out: ConvertOutOption,
+    columns: MapOption = None,
+    sounds: SoundsOption = None,
+) -> None:
+    """Write a corpus as a manifest, a database of audformat or an audiofolder of Hugging Face.
+
+    The new folder has copies of the recordings; parts of longer recordings are cut out. Every other
+    verb reads the result: --corpus manifest=FILE.csv.
+
+    Example:
+      sordino corpus convert ravdess data/ravdess --to audiofolder --out voices
+    """
+    corpus = corpora.load(name, path, **_options(name, columns, sounds))
+    warn(corpus.notes)
+    if to == manifest.NAME:
+        manifest.write(corpus, out)
+    else:
+        FORMAT_WRITERS[to](corpus, out)
+    typer.echo(f"{len(corpus)} utterances, {len(set(corpus.speaker))} speakers: {out}")
+
+
+def _options(name: str, columns: Sequence[str] | None, sounds: Path | None) -> dict[str, Any]:
+    """The options of an adapter of a format. Raises `CorpusError` for other adapters."""
+    options: dict[str, Any] = {}
+    if columns:
+        pairs = [column.partition("=") for column in columns]
+        if not all(equals for _, equals, _ in pairs):
+            raise CorpusError(
+                f"--map {' '.join(columns)}: expected NAME=COLUMN, as in --map "
+                "speaker=client_id: correct it"
+            )
+        options["columns"] = {label: column for label, _, column in pairs}
+    if sounds is not None:
+        options["sounds"] = sounds
+    if options and name not in FORMATS:
+        raise CorpusError(
+            f"{name}: has labels and recordings of its own, expected a format for --map and "
+            f"--sounds ({', '.join(FORMATS)}): leave them out"
+        )
+    return options
 
 
 @dataclass(frozen=True)

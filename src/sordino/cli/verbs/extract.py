@@ -27,6 +27,7 @@ from sordino.cli.output import print_lines, warn, write_json
 from sordino.cli.shards import extract_to_shards, refuse_streamed
 from sordino.cli.vector_tables import write_record, write_tables
 from sordino.errors import AudioError, FeatureError
+from sordino.storage import on_this_machine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from sordino.corpora.checks.recordings import Bad
     from sordino.corpora.table import Corpus
     from sordino.features.extract import Extraction
+    from sordino.storage import Location
 
 CopiesOption = Annotated[
     Literal["none", "standard"],
@@ -117,7 +119,8 @@ def extract(
     features = _feature_set(features, encoder)
     if shards:
         _refuse_copies(conditions)
-        extract_to_shards(features, corpus, out, labels, jobs, skip_bad, json)
+        folder = on_this_machine(out, "--shards")
+        extract_to_shards(features, corpus, folder, labels, jobs, skip_bad, json)
         return
     refuse_streamed(corpus)
     table_suffix(out)
@@ -222,7 +225,7 @@ def _usable(recordings: Corpus, extraction: Extraction) -> Corpus:
     return recordings.select(np.setdiff1d(np.arange(len(recordings)), bad))
 
 
-def _print(tables: Sequence[Path], features: str, extraction: Extraction) -> None:
+def _print(tables: Sequence[Location], features: str, extraction: Extraction) -> None:
     """Print one line per table."""
     out, *copies = tables
     utterances, dims = extraction.x.shape
@@ -233,7 +236,7 @@ def _print(tables: Sequence[Path], features: str, extraction: Extraction) -> Non
     print_lines([f"{path}: copies in other conditions" for path in copies])
 
 
-def _result(tables: Sequence[Path], features: str, extraction: Extraction) -> dict[str, Any]:
+def _result(tables: Sequence[Location], features: str, extraction: Extraction) -> dict[str, Any]:
     """Settings, sizes, paths and left out recordings, for JSON."""
     from sordino.features import FEATURE_SETS
 

@@ -24,6 +24,7 @@ from sordino.cli.options import (
     ClusterOption,
     ConditionsOption,
     CorpusOption,
+    DeviceOption,
     EncoderOption,
     FeaturesOption,
     JobsOption,
@@ -33,6 +34,7 @@ from sordino.cli.options import (
     SeedOption,
     bundle_options,
     corpora_from,
+    local_path,
     read_policies,
     resolve_features,
 )
@@ -53,6 +55,7 @@ BundleOutOption = Annotated[
     typer.Option(
         "--out",
         metavar="PATH",
+        parser=local_path,
         help="Bundle to write: a file that ends in .sordino, or a folder; an existing one is "
         "replaced.",
     ),
@@ -100,6 +103,7 @@ def fit(
     seed: SeedOption = 0,
     jobs: JobsOption = CORES,
     cluster: ClusterOption = None,  # noqa: ARG001 (its callback connects)
+    device: DeviceOption = "auto",  # noqa: ARG001 (its callback selects it)
     json: JsonOption = None,
 ) -> None:
     """Fit a release for each policy, attack it, and write a bundle for a device.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import secrets
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from sordino import storage
 from sordino.cli.devices import state
 from sordino.cli.devices.inputs import check_input, results
 from sordino.cli.devices.report import ReleaseReport, Sink, Sinks, as_json, print_delivery
@@ -22,10 +23,13 @@ from sordino.cli.devices.sending import (
     in_background,
 )
 from sordino.cli.devices.state import BudgetFileOption, DrawKeyOption
-from sordino.cli.options import STATE, JsonOption, PolicyNameOption
+from sordino.cli.options import STATE, JsonOption, PolicyNameOption, local_path
 from sordino.cli.output import write_json
 from sordino.cli.trust import FloorOption, RevokedOption, TrustedOption, floor_from, trust_from
 from sordino.errors import BundleError, ReleaseError
+
+if TYPE_CHECKING:
+    from sordino.device import Runtime
 
 FilesArgument = Annotated[
     list[str] | None,
@@ -51,9 +55,12 @@ ReleasedOption = Annotated[
     typer.Option(
         "--out",
         metavar="PATH",
-        help="Table to write; an existing one is replaced, and a .csv of a stream is extended. "
-        "Optional with --send.",
+        parser=local_path,
+        help="Table to write; a .csv of a stream is extended. Optional with --send.",
     ),
+]
+ReplaceOption = Annotated[
+    bool, typer.Option("--replace", help="Replace the table at the PATH of --out.")
 ]
 ReleaseBundleArgument = Annotated[
     Path | None,
@@ -105,6 +112,7 @@ def release(
     bundle: ReleaseBundleArgument = None,
     files: FilesArgument = None,
     out: ReleasedOption = None,
+    replace: ReplaceOption = False,
     policy: PolicyNameOption = None,
     microphone: MicrophoneOption = False,
     raw: RawOption = None,
@@ -131,11 +139,12 @@ def release(
     A recording is one utterance; a stream is cut into utterances. The table (.npz, .csv, or
     .parquet with pyarrow) has one vector and one opaque id per utterance, sorted by id; --json
     lists the recording of each id. With --paths it has paths in the order of the command. Paths may
-    reveal what the vectors hide.
+    reveal what the vectors hide. A .jsonl file has the rows that the server takes, without ids.
 
     Nothing is released for an unusable utterance: standard error has the reason, and the status is
-    1. A .csv file grows during a stream, and an existing one is extended. Other tables are written
-    at the end. Ctrl-C ends a stream.
+    1. A .csv or .jsonl file grows during a stream, and an existing .csv is extended. Other tables
+    are written at the end. An existing table stays, and nothing is released, unless you add
+    --replace. Ctrl-C ends a stream.
 
     With --centring, the mean of all utterances of this device is subtracted before the model. It
     never leaves the device. Use it only with a bundle that was audited with centring.
@@ -160,11 +169,13 @@ def release(
     from sordino.device import Runtime, read, table
     from sordino.device.channel import forget as forget_mean
 
+    endless = microphone or "-" in (files or ())
     if out is not None:
-        table.suffix(out)
+        grows = table.suffix(out) == ".csv" and endless
+        if not (grows or replace):
+            table.check_absent(out)
     elif send is None:
         raise ReleaseError("no table, expected --out PATH or --send URL: add one of them")
-    endless = microphone or "-" in (files or ())
     check_input(files or (), microphone, raw)
     content = read(bundle)
     trust = trust_from(trusted, revoked, STATE.expanduser() / "versions")
@@ -183,7 +194,7 @@ def release(
         forget_mean(centring)  # after all checks: a refused bundle changes no file
     opaque = not (paths or endless)  # a stream has one name, and its list would grow without end
     report = ReleaseReport(content, runtime.name, trust is not None, out, opaque)
-    rows = Sinks(sender, _table(out, runtime.width, paths, endless))
+    rows = Sinks(sender, _table(out, runtime, paths, endless, replace))
     id_key = None if paths else secrets.randbits(128) if endless else runtime.key
     try:
         with in_background(sender if endless else None):
@@ -216,13 +227,19 @@ def _send_alone(sending: SendingOptions, json: str | None) -> None:
         raise typer.Exit(REFUSED if delivery.is_refused else PENDING)
 
 
-def _table(out: Path | None, width: int, paths: bool, endless: bool) -> Sink | None:
+def _table(
+    out: Path | None, runtime: Runtime, paths: bool, endless: bool, replace: bool
+) -> Sink | None:
     """The table of released vectors: one that grows for a stream into a .csv file."""
-    from sordino.device import table
+    from sordino.device import Reader, table
 
     if out is None:
         return None
-    column = table.FILE if paths else table.UTTERANCE
-    if endless and table.suffix(out) == ".csv":
-        return table.GrowingTable(out, width, column)
+    suffix, column = table.suffix(out), table.FILE if paths else table.UTTERANCE
+    if suffix == table.WIRE_SUFFIX:
+        return table.WireTable(out, Reader(runtime.bundle, runtime.name))
+    if endless and suffix == ".csv":
+        if replace:
+            storage.write(out, b"", mode=storage.PRIVATE)
+        return table.GrowingTable(out, runtime.width, column)
     return table.WholeTable(out, column, by_name=not (paths or endless))

@@ -14,6 +14,7 @@ from sordino.cli.options import (
     CacheOption,
     ClusterOption,
     CorpusOption,
+    DeviceOption,
     FeaturesOption,
     JobsOption,
     JsonOption,
@@ -29,6 +30,8 @@ from sordino.cli.output import print_table, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from sordino.storage import Location
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -117,6 +120,7 @@ def feng2021(
     seed: SeedOption = 0,
     jobs: JobsOption = CORES,
     cluster: ClusterOption = None,  # noqa: ARG001 (its callback connects)
+    device: DeviceOption = "auto",  # noqa: ARG001 (its callback selects it)
     json: JsonOption = None,
     latex: LatexOption = False,
 ) -> None:
@@ -200,7 +204,7 @@ def jaiswal2020(
     print_jaiswal2020(estimates, out, json)
 
 
-def print_jaiswal2020(estimates: pd.DataFrame, out: Path, json: str | None) -> None:
+def print_jaiswal2020(estimates: pd.DataFrame, out: Location, json: str | None) -> None:
     """Print utility and leakage of each embedding; optionally write them as JSON."""
     from sordino.study.jaiswal2020.study import summary
 
@@ -223,7 +227,7 @@ def print_jaiswal2020(estimates: pd.DataFrame, out: Path, json: str | None) -> N
     print_table(table, out / "report.html")
 
 
-def print_feng2021(estimates: pd.DataFrame, out: Path, json: str | None) -> None:
+def print_feng2021(estimates: pd.DataFrame, out: Location, json: str | None) -> None:
     """Print means over the three policies and the path of the report; optionally write all means
     as JSON.
     """

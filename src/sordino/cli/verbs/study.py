@@ -5,7 +5,6 @@ days.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -38,6 +37,7 @@ from sordino.cli.output import print_conditions
 if TYPE_CHECKING:
     import pandas as pd
 
+    from sordino.storage import Location
     from sordino.study.adaptation.cross_corpus import Absence
 
 app = typer.Typer(no_args_is_help=True)
@@ -238,7 +238,7 @@ def tracking(
 def _print_adaptations(
     guesses: pd.DataFrame,
     study: str,
-    out: Path,
+    out: Location,
     json: str | None,
     absent: Sequence[Absence] = (),
 ) -> None:

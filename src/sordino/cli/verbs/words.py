@@ -14,6 +14,7 @@ from sordino.cli.options import (
     JsonOption,
     SeedOption,
     corpora_from,
+    local_path,
 )
 from sordino.cli.output import print_lines, write_json
 
@@ -27,7 +28,10 @@ app = typer.Typer(no_args_is_help=True)
 WordsOutOption = Annotated[
     Path,
     typer.Option(
-        "--out", metavar="PATH", help="File of word vectors (.kv); an existing one is replaced."
+        "--out",
+        metavar="PATH",
+        parser=local_path,
+        help="File of word vectors (.kv); an existing one is replaced.",
     ),
 ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -14,14 +15,17 @@ SUFFIXES: Final = (".wav", ".flac")
 """File types of recordings; both are lossless, so the samples are the same."""
 
 
-def recordings(root: Path, pattern: str, expected: str) -> list[Path]:
+def recordings(
+    root: Path, pattern: str, expected: str, key: Callable[[Path], str] = lambda file: file.stem
+) -> list[Path]:
     """The WAV or FLAC files under `root` that match a glob pattern, sorted by their path relative
     to it.
 
     `expected` describes the layout in an error. Hidden files (`._x.wav` of macOS) are skipped.
+    `key` identifies the utterance of a file, by default by its name.
 
-    Raises `CorpusError` when `root` is no folder, when nothing matches, and for a duplicate name
-    (as WAV and as FLAC, or in two folders), which would be counted twice.
+    Raises `CorpusError` when `root` is no folder, when nothing matches, and for a duplicate
+    utterance (as WAV and as FLAC, or in two folders), which would be counted twice.
     """
     if not root.is_dir():
         raise CorpusError(f"{root}: no such folder, expected {expected}: check the path")
@@ -35,13 +39,14 @@ def recordings(root: Path, pattern: str, expected: str) -> list[Path]:
         raise CorpusError(
             f"{root}: no recordings in the official layout, expected {expected}: choose that folder"
         )
-    stems: set[str] = set()
+    utterances: set[str] = set()
     for file in files:
-        if file.stem in stems:
+        utterance = key(file)
+        if utterance in utterances:
             raise CorpusError(
-                f"{root}: {file.stem} is there twice, expected one WAV or FLAC of it: remove one"
+                f"{root}: {utterance} is there twice, expected one WAV or FLAC of it: remove one"
             )
-        stems.add(file.stem)
+        utterances.add(utterance)
     return sorted(files, key=lambda file: file.relative_to(root).as_posix())
 
 

@@ -14,34 +14,21 @@ recordings. Other columns are ignored.
 from __future__ import annotations
 
 import functools
-import math
 import os
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-import pandas as pd
-
-from sordino import define, textfile
-from sordino.corpora import labels, sheet, table
-from sordino.corpora.dimensions import EDGES
-from sordino.corpora.sheet import Row
+from sordino import storage, textfile
+from sordino.corpora import sheet, utterances
 from sordino.corpora.table import Corpus
 from sordino.errors import CorpusError
-from sordino.storage import LONGEST_NAME, LONGEST_PATH
+from sordino.storage import LONGEST_PATH
 
 NAME: Final = "manifest"
 REQUIRED: Final = ("file", "speaker", "gender", "emotion")
-RATINGS: Final = ("activation", "valence")
-LABELS: Final = ("speaker", "emotion", "corpus", "session", "intensity")
-"""Columns in which no label may have two spellings; `table.make` checks the genders."""
-CUT: Final = ("file", "start", "end")
-"""The columns that identify an utterance: no two rows have the same values."""
-MAX_LISTED: Final = 10
-"""Absent recordings that an error lists."""
 
 
 def load(path: Path, name: str = NAME, keep_absent: bool = False) -> Corpus:
@@ -61,43 +48,15 @@ def load(path: Path, name: str = NAME, keep_absent: bool = False) -> Corpus:
     table_rows = sheet.read(path, REQUIRED)
     where = f"{path}{table_rows.separated}"
     rows = {
-        number: _utterance(f"{where}, row {number}", path, row, name) for number, row in table_rows
+        f"row {number}": utterances.utterance(
+            f"{where}, row {number}",
+            _recording(path.parent, row["file"]) if row["file"] else "",
+            row,
+            name,
+        )
+        for number, row in table_rows
     }
-    if not rows:
-        raise CorpusError(
-            f"{path}: no rows below the header, expected one an utterance: fill it in"
-        )
-    frame = pd.DataFrame(list(rows.values()), index=list(rows))
-    absent = (
-        []
-        if keep_absent
-        else [number for number, row in rows.items() if not _is_file(str(row["file"]))]
-    )
-    if absent:
-        cells = dict(table_rows)
-        raise CorpusError(
-            _absent(
-                where, path.parent, {number: cells[number]["file"] for number in absent}, len(rows)
-            )
-        )
-    duplicate = frame.index[frame.duplicated(list(CUT))]
-    if len(duplicate):
-        raise CorpusError(
-            f"{path}, row {duplicate[0]}: an earlier row has the same file, start and end: remove "
-            "one "
-            "of them"
-        )
-    for column in LABELS:
-        canonical = tuple(define.EMOTIONS) if column == "emotion" else ()
-        labels.require_texts(
-            f"{path}: column {column}",
-            frame[column],
-            CorpusError,
-            canonical=canonical,
-            missing=True,
-        )
-    frame = frame.sort_values(list(CUT))
-    corpus = table.make("+".join(dict.fromkeys(frame["corpus"])), frame)
+    corpus = utterances.corpus_of(where, path.parent, rows, keep_absent)
     if not table_rows.separated:
         return corpus
     separated = table_rows.separated.replace("(", "").replace(")", "")
@@ -105,78 +64,28 @@ def load(path: Path, name: str = NAME, keep_absent: bool = False) -> Corpus:
     return replace(corpus, notes=(note, *corpus.notes))
 
 
-def _utterance(where: str, path: Path, row: Row, name: str) -> dict[str, str | float]:
-    """One row with canonical labels; `where` names the row in an error."""
-    for column in ("file", "speaker"):
-        if not row[column]:
-            raise CorpusError(f"{where}: no {column}, expected one in every row: fill it in")
-    corpus = row.get("corpus") or name
-    if set(corpus) & set("/+"):
-        raise CorpusError(
-            f"{where}: corpus {labels.quote(corpus)} has a / or +, expected neither (they join "
-            "names): rename it"
-        )
-    if len(corpus) > LONGEST_NAME:
-        raise CorpusError(
-            f"{where}: corpus {labels.quote(corpus)} has {len(corpus):,} characters, expected at "
-            f"most {LONGEST_NAME}: rename it"
-        )
-    start = sheet.parse_number(where, row, "start", empty=0.0)
-    end = sheet.parse_number(where, row, "end")
-    if start < 0 or end <= start:
-        raise CorpusError(
-            f"{where}: start {start:g} s and end {end:g} s, expected 0 <= start < end: correct them"
-        )
-    utterance: dict[str, str | float] = {
-        "file": _recording(path.parent, row["file"]),
-        "start": start,
-        "end": end,
-        "speaker": row["speaker"],
-        "gender": row["gender"],
-        "emotion": define.emotion(row["emotion"]),
-        "corpus": corpus,
-    }
-    utterance |= {column: row.get(column, "") for column in ("transcript", "intensity", "session")}
-    utterance |= {
-        column: sheet.parse_number(where, row, column)
-        for column in ("age", *RATINGS)
-        if column in row
-    }
-    if any(column in row for column in RATINGS):
-        utterance["scale"] = _scale(where, row)
-    return utterance
+def write(corpus: Corpus, path: Path) -> Path:
+    """Write a corpus as a manifest with the paths of its recordings; the path.
 
-
-def _scale(where: str, row: Row) -> float:
-    """The points of the scale of the row's ratings; NaN without a scale, which only levels need."""
-    scale = sheet.parse_number(where, row, "scale")
-    if math.isnan(scale):
-        return scale
-    if scale not in EDGES:
-        scales = ", ".join(map(str, sorted(EDGES)))
+    Paths are relative where a recording lies below the folder of the manifest, and absolute
+    otherwise. Cells that a spreadsheet would run as formulas get an apostrophe in front. Raises
+    `CorpusError` for rows of text, which have no recording.
+    """
+    if not corpus.recorded().all():
         raise CorpusError(
-            f"{where}: scale {scale:g}, expected one of {scales} points: convert the ratings to one"
+            f"{corpus.name}: has rows of text without a recording, expected sound: leave them out"
         )
-    for column in RATINGS:
-        rating = sheet.parse_number(where, row, column, empty=1.0)
-        if not 1 <= rating <= scale:
-            raise CorpusError(
-                f"{where}: {column} {rating:g}, expected 1 to {scale:g}, its scale: correct one "
-                "of them"
-            )
-    return scale
-
-
-def _absent(where: str, folder: Path, cells: Mapping[int, str], rows: int) -> str:
-    """The error for absent recordings: the first ten by row and name, and a count of all."""
-    examples = ", ".join(
-        f"row {number} ({labels.quote(cell)})" for number, cell in list(cells.items())[:MAX_LISTED]
-    )
-    suffix = f" and {len(cells) - MAX_LISTED:,} more" if len(cells) > MAX_LISTED else ""
-    return (
-        f"{where}: {len(cells):,} of {rows:,} rows name no such recording under {folder}: "
-        f"{examples}{suffix}: correct the column `file` or add the recordings"
-    )
+    folder = f"{path.parent.absolute()}{os.sep}"
+    rows = corpus.table.copy()
+    files = [os.path.abspath(file).removeprefix(folder) for file in rows["file"]]  # noqa: PTH100
+    for column in ("speaker", "session"):
+        pairs = zip(rows[column], rows["corpus"], strict=True)
+        rows[column] = [label.removeprefix(f"{name}/") for label, name in pairs]
+    texts = rows.select_dtypes(exclude="number").columns
+    rows[texts] = rows[texts].map(storage.cell)
+    rows["file"] = [file if storage.cell(file) == file else f"./{file}" for file in files]
+    storage.write(path, rows.to_csv(index=False))
+    return path
 
 
 def _is_file(file: str) -> bool:

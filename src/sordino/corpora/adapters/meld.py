@@ -8,10 +8,11 @@ table of all lines:
     utterances.csv                  split, dialogue, utt, speaker, emotion, sentiment, transcript,
                                     and optionally gender
 
-There is no sound: `file` is the table itself, and lines of two speakers never count as one
-recording (see `Corpus.checksums`). Sentiment is a stand-in for valence. Only the six main
-characters, with 83 % of the lines, have a gender. Characters who speak together, such as "Ross and
-Rachel", are a separate speaker without gender.
+`meld` has no sound: `file` is the table itself, and lines of two speakers never count as one
+recording (see `Corpus.checksums`). `meld_sound` has the sound of the videos, extracted to WAV or
+FLAC with the names of the release (`ffmpeg -i dia0_utt0.mp4 dia0_utt0.wav`). Sentiment is a
+stand-in for valence. Only the six main characters, with 83 % of the lines, have a gender.
+Characters who speak together, such as "Ross and Rachel", are a separate speaker without gender.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from typing import Final
 import pandas as pd
 
 from sordino import define
-from sordino.corpora import sheet, table
+from sordino.corpora import inside, sheet, table
+from sordino.corpora.adapters import layout
 from sordino.corpora.dimensions import SENTIMENT
 from sordino.corpora.labels import quote
 from sordino.corpora.sheet import Row
@@ -36,6 +38,17 @@ LAYOUT: Final = (
 )
 
 SPLITS: Final = ("train", "dev", "test")
+
+SOUND_NAME: Final = "meld_sound"
+SOUND_FOLDERS: Final = {
+    "train_splits": "train",
+    "dev_splits_complete": "dev",
+    "output_repeated_splits_test": "test",
+}
+SOUND_LAYOUT: Final = (
+    "train_splits/dia0_utt0.wav ..., dev_splits_complete/ and output_repeated_splits_test/, "
+    "extracted from the videos, with the tables (WAV or FLAC)"
+)
 
 CHARACTER_GENDERS: Final = {
     "Chandler": "male",
@@ -78,8 +91,44 @@ def load(root: Path) -> Corpus:
     Raises `CorpusError`, with the number of the row where there is one, for a missing or duplicate
     table, a line without speaker or position, and an unknown sentiment.
     """
+    return table.make(NAME, _all_lines(root, LAYOUT))
+
+
+def load_sound(root: Path) -> Corpus:
+    """The corpus of the lines with a recording, under a folder with the tables and the sounds.
+
+    Lines without a recording are left out, as are recordings without a line and the repeated videos
+    of the release (`final_videos_test...`).
+
+    Raises `CorpusError` as `load` does, for a folder without recordings, and for tables that have
+    a line for none of them.
+    """
+    lines = _all_lines(root, SOUND_LAYOUT)
+    files = layout.recordings(root, "**/dia*_utt*", SOUND_LAYOUT, str)
+    file_of = {
+        f"{SOUND_FOLDERS[file.parent.name]}/{file.stem}": inside.within(root, str(file), str(file))
+        for file in files
+        if file.parent.name in SOUND_FOLDERS
+    }
+    keys = "dia" + lines["dialogue"].astype(str) + "_utt" + lines["utt"].astype(str)
+    recordings = [
+        file_of.get(f"{SPLITS[split]}/{key}")
+        for split, key in zip(lines["split"], keys, strict=True)
+    ]
+    lines = lines.assign(file=pd.Series(recordings, index=lines.index, dtype=object))
+    lines = lines[lines["file"].notna()]
+    if not len(lines):
+        raise CorpusError(
+            f"{root}: a line for none of {len(files)} recording(s), expected {SOUND_LAYOUT}: get "
+            "the official tables"
+        )
+    return table.make(SOUND_NAME, lines)
+
+
+def _all_lines(root: Path, expected: str) -> pd.DataFrame:
+    """The lines of the tables under a folder, in the order of the release."""
     if not root.is_dir():
-        raise CorpusError(f"{root}: no such folder, expected {LAYOUT}: check the path")
+        raise CorpusError(f"{root}: no such folder, expected {expected}: check the path")
     complete = root / "utterances.csv"
     if complete.is_file():
         lines = [
@@ -91,7 +140,7 @@ def load(root: Path) -> Corpus:
         raise CorpusError(
             f"{root}: no lines below the header, expected one an utterance: get the official tables"
         )
-    return table.make(NAME, pd.DataFrame(lines).sort_values(["split", "dialogue", "utt"]))
+    return pd.DataFrame(lines).sort_values(["split", "dialogue", "utt"])
 
 
 def _table(root: Path, split: str) -> Path:

@@ -18,6 +18,8 @@ from sordino.corpora.adapters import (
     muse,
     ravdess,
 )
+from sordino.corpora.adapters.file_names.registry import FILE_NAMES
+from sordino.corpora.formats.registry import FORMATS
 from sordino.corpora.table import Corpus
 from sordino.errors import CorpusError
 
@@ -37,6 +39,9 @@ ADAPTERS: Final[dict[str, Callable[..., Corpus]]] = {
     "msp_improv": msp_improv.load,
     "msp_podcast": msp_podcast.load,
     "meld": meld.load,
+    "meld_sound": meld.load_sound,
+    **{name: corpus.load for name, corpus in FILE_NAMES.items()},
+    **FORMATS,
     "manifest": manifest.load,
     "synthetic": _synthetic,
 }
@@ -49,10 +54,11 @@ def load(name: str, path: str | Path, /, *, keep_absent: bool = False, **options
     """The corpus of that name at a path: a folder in the official layout, or for `manifest` a CSV
     table.
 
-    `options` are those of the adapter, such as `labels="perceived"` for `cremad`. Rows are sorted
-    by path, so that they are the same on every machine. `keep_absent` includes the rows of a
-    manifest without a recording, for callers that list unusable recordings; otherwise such a
-    manifest is an error. `synthetic` is synthesised into the folder where files are missing.
+    `options` are those of the adapter, such as `labels="perceived"` for `cremad`, and for a format
+    `columns` and `sounds` (`formats.foreign_rows.Reading`). Rows are sorted by path, so that they
+    are the same on every machine. `keep_absent` includes the rows of a manifest or a format without
+    a recording, for callers that list unusable recordings; otherwise such a table is an error.
+    `synthetic` is synthesised into the folder where files are missing.
 
     A name `module:function`, or an entry point of `sordino.corpora`, is a user's own adapter: a
     function from the path to a `Corpus`.
@@ -75,6 +81,6 @@ def load(name: str, path: str | Path, /, *, keep_absent: bool = False, **options
             f"corpus {name!r} is not known, expected one of {', '.join(ADAPTERS)}, or "
             "MODULE:FUNCTION: or write a manifest"
         )
-    if keep_absent and name == manifest.NAME:  # the other corpora find their recordings on the disk
+    if keep_absent and name in (manifest.NAME, *FORMATS):  # the others find recordings on the disk
         options["keep_absent"] = True
     return ADAPTERS[name](textfile.home(path), **options)

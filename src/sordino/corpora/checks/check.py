@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sordino.corpora.checks.published import FENG2021_EMOTIONS, PublishedCounts
+from sordino.corpora.checks.facts import PublishedCounts
+from sordino.corpora.checks.published import FENG2021_EMOTIONS
 from sordino.corpora.table import Corpus, duplicates
 
 

@@ -7,19 +7,12 @@ ask a lawyer before you ship a bundle. This module repeats the terms of the corp
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final
 
+from sordino.corpora.adapters.file_names.registry import FILE_NAMES
+from sordino.corpora.checks.facts import Licence
 
-class Licence(NamedTuple):
-    """The terms of a corpus in short."""
-
-    text: str
-    """The licence and its source."""
-    commercial: bool | None = None
-    """Whether it allows commercial use; None if it does not say."""
-
-
-LICENCES: Final = {
+LICENCES: Final[dict[str, Licence]] = {
     "ravdess": Licence("CC BY-NC-SA 4.0 (Livingstone & Russo 2018)", commercial=False),
     "emodb": Licence("no licence stated with the recordings (Burkhardt et al. 2005)"),
     "cremad": Licence("ODbL 1.0, contents DbCL 1.0 (Cao et al. 2014)", commercial=True),
@@ -34,6 +27,8 @@ LICENCES: Final = {
         "academic licence; a commercial one is sold (Lotfian & Busso 2019)", commercial=False
     ),
     "meld": Licence("GPL-3.0; dialogues of a television series (Poria et al. 2019)"),
+    "meld_sound": Licence("GPL-3.0; sound of a television series (Poria et al. 2019)"),
+    **{name: corpus.licence for name, corpus in FILE_NAMES.items()},
     "synthetic": Licence("synthesised by espeak-ng, of no real person", commercial=True),
 }
 """By adapter; the owner of the recordings of a `manifest` decides their licence."""

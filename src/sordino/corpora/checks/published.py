@@ -3,48 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
+
+from sordino.corpora.adapters.file_names.registry import FILE_NAMES
+from sordino.corpora.checks.facts import PublishedCounts
 
 FENG2021_EMOTIONS: Final = ("neutral", "happy", "sad", "angry")
 """The emotions that Feng 2021 uses of every corpus."""
-
-
-@dataclass(frozen=True)
-class PublishedCounts:
-    """The counts of one corpus, and their source."""
-
-    source: str
-    emotions: Mapping[str, int] = field(default_factory=dict)
-    """Emotion to utterances; empty without labels or counts of emotion."""
-    speakers: Mapping[str, int] = field(default_factory=dict)
-    """Gender to speakers; `unknown` for those without a gender."""
-    utterances: Mapping[str, int] = field(default_factory=dict)
-    """Speaker to utterances; empty where the publication has no such counts."""
-    feng2021: int | None = None
-    """Utterances of the four emotions of Feng 2021 (section III-A). Its Table I swaps IEMOCAP's
-    columns of happy and angry; the sum is the same.
-    """
-    utterances_in_all: int | None = None
-    """All utterances, if they are not the sum over `emotions`."""
-    speakers_in_all: int | None = None
-    """All speakers, if they are not the sum over `speakers`."""
-    with_gender: int | None = None
-    """Utterances of speakers of known gender."""
-    doubt: str = ""
-    """The reason why a complete copy may differ: a difference is then reported, but no error. Empty
-    for certain counts.
-    """
-
-    @property
-    def total(self) -> int | None:
-        """All utterances, `None` where their number was not published."""
-        return sum(self.emotions.values()) if self.emotions else self.utterances_in_all
-
-    @property
-    def total_speakers(self) -> int | None:
-        """All speakers, `None` where their number was not published."""
-        return sum(self.speakers.values()) if self.speakers else self.speakers_in_all
 
 
 PUBLISHED: Final[Mapping[str, PublishedCounts]] = {
@@ -158,6 +123,20 @@ PUBLISHED: Final[Mapping[str, PublishedCounts]] = {
         {"female": 3, "male": 3, "unknown": 298},
         with_gender=11415,
     ),
+    "meld_sound": PublishedCounts(
+        "Poria et al. 2019, ACL, 527-536: the lines with a readable video, by the file list of "
+        "EmoBox (Ma et al. 2024)",
+        {
+            "neutral": 6434,
+            "happy": 2308,
+            "sad": 1002,
+            "angry": 1607,
+            "fearful": 358,
+            "disgust": 361,
+            "surprised": 1636,
+        },
+    ),
+    **{name: corpus.published for name, corpus in FILE_NAMES.items()},
 }
 """Corpus to its counts; the genders of EMO-DB's speakers, the recordings of each, and the speakers
 of MELD are those of the releases.

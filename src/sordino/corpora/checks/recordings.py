@@ -12,7 +12,7 @@ from sordino.corpora.table import Corpus
 from sordino.errors import AudioError, SordinoError, StorageError
 from sordino.progress import shorten, track
 from sordino.signal import audio, file_types
-from sordino.signal.decoding import Header
+from sordino.signal.header_lengths import Header
 from sordino.storage import LONGEST_PATH
 
 MAX_LISTED: Final = 10

@@ -32,7 +32,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from sordino import storage
+from sordino import storage, system
 from sordino.device.bundle.archive import sha256
 from sordino.device.sending import wire
 from sordino.errors import StorageError
@@ -250,7 +250,7 @@ def _check(path: Path, status: os.stat_result) -> None:
     """Raise `StorageError` for a file that other users may read or own, and for no file."""
     if not stat.S_ISREG(status.st_mode):
         raise StorageError(f"{path}: not a file, expected a queue: choose another path")
-    if os.name == "posix" and (status.st_uid != os.geteuid() or status.st_mode & 0o077):
+    if not system.is_private(status):
         raise StorageError(
             f"{path}: mode {status.st_mode & 0o777:o} of user {status.st_uid}, expected 600 and "
             "yours: other users may read the queue; run `chmod 600` on it, or choose another path"

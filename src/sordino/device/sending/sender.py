@@ -25,12 +25,12 @@ from numpy.typing import NDArray
 
 from sordino.device.bundle.archive import sha256
 from sordino.device.bundle.bundle import Bundle, PolicyEntry
+from sordino.device.reader import Reader
 from sordino.device.sending import wire
 from sordino.device.sending.exchange import HttpAnswer, Server, UnreachableError
 from sordino.device.sending.queue import Origin, Queue, QueuedBatch
 from sordino.device.sending.token import SenderToken
 from sordino.errors import ReleaseError
-from sordino.types import Vectors
 
 ATTEMPTS: Final = 5
 """Attempts of one request: with the waits between them, about half a minute."""
@@ -288,33 +288,10 @@ class _Source:
     def __init__(self, bundle: Bundle, entry: PolicyEntry) -> None:
         self.entry, self._bundle = entry, sha256(bundle.manifest)
         self.is_continuous = not entry.releases_prototypes
-        self._rows: dict[bytes, int] = {}
-        if not self.is_continuous and entry.arrays is not None:
-            prototypes: Vectors = bundle.arrays(entry.arrays)["prototypes"]
-            for row in range(len(prototypes) - 1, -1, -1):  # the first of two equal rows counts
-                self._rows[prototypes[row].tobytes()] = row
+        self.item = Reader(bundle, entry.name).item
 
     def origin(self, day: date) -> Origin:
         return Origin(self._bundle, self.entry.name, day.isoformat(), self.is_continuous)
-
-    def item(self, vector: NDArray[np.float32]) -> str:
-        """The part of a release on the wire. Raises `ReleaseError` for any other vector."""
-        if vector.dtype != np.float32 or vector.shape != (self.entry.width,):
-            raise ReleaseError(
-                f"a vector of shape {vector.shape} and type {vector.dtype}, expected float32 "
-                f"({self.entry.width},): add the vectors of the runtime of this policy"
-            )
-        if self.is_continuous:
-            if not np.isfinite(vector).all():
-                raise ReleaseError("a vector with NaN or infinity, expected numbers: leave it out")
-            return wire.vector_item(vector)
-        row = self._rows.get(vector.tobytes())
-        if row is None:
-            raise ReleaseError(
-                f"a vector that is no prototype of policy {self.entry.name}, expected a released "
-                "vector: add the vectors of the runtime of this policy, never features"
-            )
-        return wire.prototype_item(row)
 
 
 def _raise_unless_ok(answer: HttpAnswer) -> None:

@@ -7,12 +7,11 @@ read, and never a part of an error, a log or a representation.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from pathlib import Path
 from typing import Final
 
-from sordino import storage
+from sordino import storage, system
 from sordino.errors import StorageError
 
 _TOKEN: Final = re.compile(r"sordino_device_[A-Za-z0-9_-]{43}")
@@ -57,7 +56,7 @@ def read(path: str | Path) -> SenderToken:
     users may read.
     """
     content = storage.read_regular(path, _LARGEST)
-    if os.name == "posix" and Path(path).stat().st_mode & 0o077:
+    if system.is_exposed(Path(path).stat()):
         raise StorageError(
             f"{path}: other users may read the token, expected mode 600: run `chmod 600` on it, "
             "and ask for a new token if any did"

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sordino.device.result import Reason, Result, Withheld
+from sordino.device.sound.mix_down import is_sound
 from sordino.device.sound.segment import DEFAULT_SEGMENTATION, Segmentation, Segmenter, Utterance
 from sordino.errors import ReleaseError
 from sordino.signal.audio import SAMPLING_RATE, resampler
@@ -85,7 +86,7 @@ class Stream:
         self._claim()
         if not self._rate_is_valid:
             return [Withheld(Reason.WRONG_RATE)]
-        if not _sound(samples):
+        if not is_sound(samples):
             return [Withheld(Reason.NO_SAMPLES), *self._cut(_GAP)]
         pieces = (samples[at : at + _PIECE] for at in range(0, len(samples), _PIECE))
         return [result for piece in pieces for result in self._cut(piece)]
@@ -151,12 +152,3 @@ def _thread() -> _Owner:
     # a thread that was begun outside Python has a new object for each call
     foreign = isinstance(current, threading._DummyThread)
     return threading.get_ident(), None if foreign else current
-
-
-def _sound(samples: object) -> bool:
-    """Whether a block is samples of one channel or more."""
-    return (
-        isinstance(samples, np.ndarray)
-        and samples.dtype.kind == "f"
-        and (samples.ndim == 1 or (samples.ndim == 2 and samples.shape[1] > 0))
-    )

@@ -19,17 +19,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from sordino import storage
+from sordino import storage, system
 from sordino.device.bundle import archive
 from sordino.errors import SignatureError, StorageError
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
-
-LOCKS: Final = fcntl is not None
-"""Whether the system has file locks; without them, two starts at once may lose a version."""
 
 _FILE_BYTES: Final = 1 << 20  # bytes of the file
 
@@ -85,12 +77,12 @@ def _read(path: Path) -> dict[str, int]:
 
 @contextlib.contextmanager
 def _lock(path: Path) -> Iterator[None]:
-    """Hold the lock of the file."""
-    if not LOCKS:
+    """Hold the lock of the file. Without locks (Windows), two starts at once may lose a version."""
+    if not system.has_locks():
         yield
         return
     with os.fdopen(_open(path, os.O_RDWR | os.O_CREAT), "wb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        system.lock(file.fileno(), wait=True)
         yield
 
 

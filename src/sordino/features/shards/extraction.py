@@ -6,7 +6,7 @@ source -> rows -> batches of sounds -> workers -> vectors of one shard -> a tabl
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -29,6 +29,7 @@ from sordino.features.shards.folder import (
 )
 from sordino.features.shards.rows import RowSource, SoundRow
 from sordino.features.tables import SHARD_SUFFIX
+from sordino.parallel import crashes
 from sordino.progress import shorten, track
 from sordino.signal.feature_sets import FEATURE_SETS, Extractor, FeatureSet, accepted_names
 
@@ -40,6 +41,9 @@ BATCH_BYTES: Final = 16 << 20
 
 LONGEST_REASON: Final = 500
 """Characters of a reason in the list of failures."""
+
+
+CRASH: Final = "the process that read it ended: the recording is damaged, or too large for memory"
 
 
 class ShardSummary(NamedTuple):
@@ -224,7 +228,9 @@ class _Run:
         keys: list[tuple[str, float, float]] = []
         labels: list[tuple[str | None, ...]] = []
         failures: list[ShardFailure] = []
-        results = parallel.map(compute, batches, jobs=self.jobs, ordered=True)
+        results = crashes.map_or(
+            compute, batches, partial(_one_by_one, self.extractor, compute), jobs=self.jobs
+        )
         # the number of batches is an estimate: nothing knows the length of a source
         for batch in track(results, f"shard {number}", -(-self.size // BATCH_UTTERANCES)):
             columns[:, len(keys) : len(keys) + len(batch.keys)] = batch.x.T
@@ -276,6 +282,26 @@ def _compute(extractor: Extractor, in_worker: bool, rows: list[tuple[int, SoundR
     dims = int(getattr(extractor, "dims", 0))
     x = np.stack(vectors) if vectors else np.empty((0, dims), np.float32)
     return batch._replace(x=x.astype(np.float32, copy=False))
+
+
+def _one_by_one(
+    extractor: FeatureSet,
+    compute: Callable[[list[tuple[int, SoundRow]]], _Batch],
+    rows: list[tuple[int, SoundRow]],
+) -> _Batch:
+    """The vectors of a batch that ended its process: a recording that does so too is listed."""
+    if len(rows) == 1:
+        position, row = rows[0]
+        x = np.empty((0, extractor.dims), np.float32)
+        return _Batch([], [], x, [ShardFailure(position, row.file, CRASH)])
+    single = partial(_one_by_one, extractor, compute)
+    batches = list(crashes.map_or(compute, [[row] for row in rows], single, jobs=2))
+    return _Batch(
+        [key for batch in batches for key in batch.keys],
+        [values for batch in batches for values in batch.labels],
+        np.concatenate([batch.x for batch in batches]),
+        [failure for batch in batches for failure in batch.failures],
+    )
 
 
 def _extractor(features: str, labels: Sequence[str]) -> FeatureSet:

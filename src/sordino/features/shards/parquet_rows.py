@@ -10,14 +10,13 @@ row group into one page. Therefore memory follows the row groups, which have a l
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any
 
 from sordino import textfile
+from sordino.corpora.formats import sound_tables
 from sordino.errors import FeatureError
 from sordino.features.shards.rows import (
     Needed,
@@ -29,23 +28,6 @@ from sordino.features.shards.rows import (
     label_text,
     sizes,
 )
-
-AUDIO: Final = "audio"
-"""The column of sounds."""
-
-MOST_TABLE_ROWS: Final = 1 << 20
-"""Rows of one table of sounds."""
-
-LARGEST_ROW_GROUP: Final = 1 << 30
-"""Bytes of the sounds and labels of one row group, decompressed."""
-
-LARGEST_FOOTER: Final = 32 << 20
-"""Bytes of the description of a table at its end."""
-
-BUFFER_BYTES: Final = 1 << 20
-"""Bytes that are read from the disk at once."""
-
-_EXPECTED: Final = "a Parquet table with a column `audio` of bytes and path"
 
 
 @dataclass(frozen=True)
@@ -64,10 +46,10 @@ class ParquetRows:
         for path in self.paths if labels else ():
             try:
                 with path.open("rb") as stream:
-                    names = _open(stream).schema_arrow.names
+                    names = sound_tables.open_table(stream).schema_arrow.names
             except Exception:  # parsers of damaged files raise any exception; `rows` lists the file
                 continue
-            check_columns(str(path), labels, [name for name in names if name != AUDIO])
+            check_columns(str(path), labels, [name for name in names if name != sound_tables.AUDIO])
             return
 
     def rows(self, labels: Sequence[str], needed: Needed) -> Iterator[SoundRow | None]:
@@ -84,21 +66,21 @@ def _table_rows(
 ) -> Iterator[SoundRow | None]:
     """The rows of one table, the first at the position `start`."""
     try:
-        textfile.regular(path, _EXPECTED, FeatureError)
+        textfile.regular(path, sound_tables.SOUND_TABLE, FeatureError)
         stream = path.open("rb")
     except (OSError, FeatureError) as error:
         yield SoundRow(str(path), None, f"cannot be read ({error}): check the path")
         return
     with stream:
         try:
-            table = _open(stream)
-            problem = _problem(table, labels)
+            table = sound_tables.open_table(stream)
+            problem = sound_tables.problem_of(table, labels)
         except Exception:  # parsers of damaged files raise any exception
-            problem = f"no readable table, expected {_EXPECTED}: copy it anew"
+            problem = f"no readable table, expected {sound_tables.SOUND_TABLE}: copy it anew"
         if problem:
             yield SoundRow(str(path), None, problem)
             return
-        classes = _class_names(table.schema_arrow)
+        classes = sound_tables.class_names(table.schema_arrow)
         first = 0
         for group in range(table.num_row_groups):
             count = max(0, int(table.metadata.row_group(group).num_rows))
@@ -111,90 +93,12 @@ def _table_rows(
             first += count
 
 
-def _open(stream: BinaryIO) -> Any:
-    """The table in an open file, decoded by pages. Raises any exception for a damaged file."""
-    from pyarrow import parquet
-
-    stream.seek(-8, os.SEEK_END)
-    if int.from_bytes(stream.read(4), "little") > LARGEST_FOOTER:
-        raise ValueError("too large a footer")
-    stream.seek(0)
-    return parquet.ParquetFile(stream, pre_buffer=False, buffer_size=BUFFER_BYTES)
-
-
-def _problem(table: Any, labels: Sequence[str]) -> str:
-    """Why a table is not read, empty where it is."""
-    from pyarrow import types
-
-    schema, head = table.schema_arrow, table.metadata
-    if schema.names.count(AUDIO) != 1 or not types.is_struct(schema.field(AUDIO).type):
-        return f"no column of sounds, expected {_EXPECTED}: name it so"
-    parts = {part.name: part.type for part in schema.field(AUDIO).type}
-    binary = (types.is_binary, types.is_large_binary)
-    if "bytes" not in parts or not any(test(parts["bytes"]) for test in binary):
-        return f"a column `audio` without bytes, expected {_EXPECTED}: store the sounds in it"
-    absent = [name for name in labels if schema.names.count(name) != 1]
-    if absent:
-        return f"no column {absent[0]!r}, expected the labels that were asked for: add it"
-    nested = [name for name in labels if types.is_nested(schema.field(name).type)]
-    if nested:
-        return f"column {nested[0]!r} is nested, expected one label a row: leave it out"
-    if head.num_rows > MOST_TABLE_ROWS:
-        return f"{head.num_rows:,} rows, expected at most {MOST_TABLE_ROWS:,}: split the table"
-    groups = [head.row_group(number) for number in range(head.num_row_groups)]
-    if sum(max(0, group.num_rows) for group in groups) > MOST_TABLE_ROWS:
-        return f"row groups of over {MOST_TABLE_ROWS:,} rows: split the table"
-    largest = max((_group_bytes(group, labels) for group in groups), default=0)
-    if largest > LARGEST_ROW_GROUP:
-        return (
-            f"a row group of {largest:,} bytes, expected at most {LARGEST_ROW_GROUP:,}: write the "
-            "table with smaller row groups"
-        )
-    return ""
-
-
-def _group_bytes(group: Any, labels: Sequence[str]) -> int:
-    """Bytes of the columns of a row group that are read, decompressed."""
-    columns = (group.column(number) for number in range(group.num_columns))
-    read = {AUDIO, *labels}
-    return sum(
-        int(column.total_uncompressed_size)
-        for column in columns
-        if column.path_in_schema.partition(".")[0] in read
-    )
-
-
-def _class_names(schema: Any) -> dict[str, list[str]]:
-    """The names of the classes of each ClassLabel, by column."""
-    try:
-        content = json.loads((schema.metadata or {})[b"huggingface"])
-        features = content["info"]["features"]
-        return {
-            str(column): list(map(str, feature["names"]))
-            for column, feature in features.items()
-            if isinstance(feature, dict) and feature.get("_type") == "ClassLabel"
-        }
-    except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
-        return {}
-
-
 def _group_rows(
     path: Path, table: Any, group: int, labels: Sequence[str], classes: dict[str, list[str]]
 ) -> Iterator[SoundRow]:
     """The rows of a row group up to its first damaged row."""
-    batches = table.iter_batches(
-        batch_size=1, row_groups=[group], columns=[AUDIO, *labels], use_threads=False
-    )
-    number = 0
-    while True:
-        try:
-            batch = next(batches)
-            values = batch.to_pylist()
-        except Exception:  # as above; at the end too
-            return
-        for row in values:
-            yield _row(path, f"group-{group}-row-{number}", row, labels, classes)
-            number += 1
+    for number, row in enumerate(sound_tables.group_rows(table, group, labels)):
+        yield _row(path, f"group-{group}-row-{number}", row, labels, classes)
 
 
 def _row(
@@ -205,7 +109,7 @@ def _row(
     classes: dict[str, list[str]],
 ) -> SoundRow:
     """An utterance for a worker."""
-    sound = row[AUDIO] or {}
+    sound = row[sound_tables.AUDIO] or {}
     file = file_text(str(path), str(sound.get("path") or default))
     content = sound.get("bytes")
     if content is None:
@@ -213,12 +117,7 @@ def _row(
         return SoundRow(file, None, reason)
     if problem := check_size(len(content)):
         return SoundRow(file, None, problem)
-    texts = tuple(_label(row[name], classes.get(name, [])) for name in labels)
+    texts = tuple(
+        label_text(sound_tables.label_of(row[name], classes.get(name, []))) for name in labels
+    )
     return SoundRow(file, SoundBytes(content, file), "", texts, held_bytes=len(content))
-
-
-def _label(value: Any, names: Sequence[str]) -> str | None:
-    """A label as text; the number of a class is replaced by its name, and -1 is missing."""
-    if names and isinstance(value, int) and not isinstance(value, bool):
-        return label_text(names[value]) if 0 <= value < len(names) else None
-    return label_text(value)

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sordino import storage
+from sordino.corpora.formats.sound_tables import LARGEST_TABLE_SOUND
 from sordino.corpora.table import Corpus
 from sordino.errors import AudioError, FeatureError
 from sordino.features.sounds import Recording, SoundSource
@@ -25,10 +26,8 @@ from sordino.features.vectors import corpus_labels
 from sordino.progress import printable, shorten
 from sordino.signal import audio
 
-LARGEST_STORED: Final = 64 << 20
-"""Bytes of the largest recording in a tar or in a Parquet table: 35 minutes of 16-bit sound at
-16 kHz.
-"""
+LARGEST_STORED: Final = LARGEST_TABLE_SOUND
+"""Bytes of the largest recording in a tar or in a Parquet table."""
 
 LONGEST_LABEL: Final = 4096
 """Characters of a label."""

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from sordino import storage
-from sordino.attack.vector_audit import AuditResult
+from sordino.attack.vectors.result import AuditResult
 from sordino.errors import StorageError
 from sordino.report.assessment import document
 from sordino.report.assessment.articles import Article, articles
 from sordino.report.assessment.figures import figures_of
 from sordino.report.estimate_table import Estimates
 from sordino.report.page import Page, Section, Text
+from sordino.storage import Location
 
 SECTION_FORMATS: Final = (".html", ".docx")
 """The formats of the section."""
@@ -59,7 +59,7 @@ class Assessment:
         """The figures with their numbers."""
         return [f"Figure {place}. {text}" for place, text in enumerate(self.figures, 1)]
 
-    def write(self, path: str | Path) -> Path:
+    def write(self, path: str | Location) -> Location:
         """Write the section as HTML or DOCX, by the suffix of the path, which is returned.
 
         Raises the errors of `check_path`, and `StorageError` if the file cannot be written.
@@ -70,11 +70,11 @@ class Assessment:
         return storage.write(path, document.document(self))
 
 
-def check_path(path: str | Path) -> Path:
+def check_path(path: str | Location) -> Location:
     """The path. Raises `StorageError` for another suffix than those of `SECTION_FORMATS`, and
     `DependencyError` for DOCX without python-docx.
     """
-    path = Path(path)
+    path = storage.location(path)
     if path.suffix.lower() not in SECTION_FORMATS:
         raise StorageError(
             f"{path}: suffix {path.suffix or 'none'}, expected {' or '.join(SECTION_FORMATS)}: "

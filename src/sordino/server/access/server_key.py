@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from sordino import storage
+from sordino import storage, system
 from sordino.errors import StorageError
 from sordino.server.database.keys import USER_KEY_BYTES, Cipher
 
@@ -57,8 +57,9 @@ def load_server_key(folder: Path) -> ServerKey:
     with storage.as_storage_error(path):
         if not path.exists():
             storage.create(path, os.urandom(USER_KEY_BYTES))
-        mode = stat.S_IMODE(path.stat().st_mode)
-    if os.name == "posix" and mode & 0o077:
+        status = path.stat()
+    if system.is_exposed(status):
+        mode = stat.S_IMODE(status.st_mode)
         raise StorageError(f"{path} has mode {mode:o}, expected 600: run chmod 600 {path}")
     key = path.read_bytes()
     if len(key) != USER_KEY_BYTES:

@@ -45,6 +45,7 @@ from sordino.release.drawn.speaker_offset import Personal
 from sordino.release.protocol import apply_release
 from sordino.report.record import settled, versions
 from sordino.signal.feature_sets import AUTOMATIC, resolve
+from sordino.storage import Location
 from sordino.study import protocol, run_record
 from sordino.study.adaptation.evaluation import (
     GuessTables,
@@ -114,7 +115,7 @@ def unseen_knobs(source: Corpus) -> dict[str, float]:
 def carry(
     source: Corpus,
     target: Corpus,
-    out: str | Path,
+    out: str | Location,
     *,
     features: str = AUTOMATIC,
     releases: Sequence[str] = RELEASES,
@@ -122,7 +123,7 @@ def carry(
     policies: Sequence[Policy] = POLICIES,
     fitters: Fitters | None = None,
     noise: str | Path | None = None,
-    cache: str | Path | None = CACHE,
+    cache: str | Location | None = CACHE,
     jobs: int = 0,
 ) -> CrossCorpus:
     """Estimates and guesses of every condition. Writes `estimates.csv` and `run.json` to `out`.

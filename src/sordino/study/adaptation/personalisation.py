@@ -35,6 +35,7 @@ from sordino.release.drawn.speaker_offset import Personal, SpeakerStatistics, re
 from sordino.release.protocol import apply_release
 from sordino.report.record import settled, versions
 from sordino.signal.feature_sets import AUTOMATIC, resolve
+from sordino.storage import Location
 from sordino.study import run_record
 from sordino.study.adaptation.evaluation import (
     GuessTables,
@@ -105,7 +106,7 @@ OF_VECTORS: Final = ("20 utterances", "all others")
 
 def personalise(
     corpus: Corpus,
-    out: str | Path,
+    out: str | Location,
     *,
     features: str = AUTOMATIC,
     releases: Sequence[str] = RELEASES,
@@ -114,7 +115,7 @@ def personalise(
     fitters: Fitters | None = None,
     histories: Sequence[History] = HISTORIES,
     noise: str | Path | None = None,
-    cache: str | Path | None = CACHE,
+    cache: str | Location | None = CACHE,
     jobs: int = 0,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Estimates, with the history in the column `condition`, and guesses. Writes `estimates.csv`

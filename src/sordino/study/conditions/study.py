@@ -32,6 +32,7 @@ from sordino.features.renderings import noises
 from sordino.policy import Policy
 from sordino.signal.conditions import CONDITIONS
 from sordino.signal.feature_sets import AUTOMATIC, accepted_names, resolve
+from sordino.storage import Location
 from sordino.study import protocol, run_record
 from sordino.study.adaptation.evaluation import condition_estimates
 from sordino.study.conditions import report
@@ -64,7 +65,7 @@ class ConditionStudy(NamedTuple):
 
 def evaluate(
     corpus: Corpus,
-    out: str | Path,
+    out: str | Location,
     *,
     features: str = AUTOMATIC,
     options: Options | None = None,
@@ -72,7 +73,7 @@ def evaluate(
     fitters: Fitters | None = None,
     noise: str | Path | None = None,
     conditions: tuple[str, ...] = CONDITIONS,
-    cache: str | Path | None = CACHE,
+    cache: str | Location | None = CACHE,
     jobs: int = 0,
 ) -> ConditionStudy:
     """Estimates and guesses in every test condition. Writes `estimates.csv`, `run.json`,
@@ -134,7 +135,7 @@ def _check_tests(features: str, conditions: tuple[str, ...]) -> None:
 
 def compare_feature_sets(
     corpus: Corpus,
-    out: str | Path,
+    out: str | Location,
     *,
     features: Sequence[str],
     release: str = "drawn",
@@ -166,7 +167,7 @@ def _fitting_inputs(
     features: str,
     options: Options,
     emotions: Sequence[str],
-    cache: str | Path | None,
+    cache: str | Location | None,
     jobs: int,
 ) -> Inputs:
     """Recordings, copies and one draw for each fold."""

@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -26,6 +25,7 @@ from sordino.nn.fit import run_plan
 from sordino.policy import Policy
 from sordino.release import Fitter, Release, plan_all
 from sordino.release.protocol import Readable
+from sordino.storage import Location
 from sordino.study.adaptation.evaluation import GuessTables
 from sordino.study.checkpoints import gather_units
 from sordino.study.protocol import Fitters, Inputs, Options
@@ -56,7 +56,7 @@ class ConditionInputs(NamedTuple):
 
 def predictions(
     inputs: ConditionInputs,
-    folder: Path,
+    folder: Location,
     options: Options,
     *,
     policies: Sequence[Policy],

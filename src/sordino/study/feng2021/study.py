@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 import pandas as pd
@@ -14,6 +13,7 @@ from sordino.corpora.table import Corpus
 from sordino.features import CACHE
 from sordino.policy import Policy
 from sordino.report.estimates import measure
+from sordino.storage import Location
 from sordino.study import run_record
 from sordino.study.feng2021 import report
 from sordino.study.protocol import POLICIES, Fitters, Options, features_name, prepare
@@ -24,14 +24,14 @@ STUDY: Final = "feng2021"
 
 def reproduce(
     corpus: Corpus,
-    out: str | Path,
+    out: str | Location,
     *,
     features: str = "IS13",
     options: Options | None = None,
     policies: Sequence[Policy] = POLICIES,
     fitters: Fitters | None = None,
     max_draws: int = DRAWS,
-    cache: str | Path | None = CACHE,
+    cache: str | Location | None = CACHE,
     jobs: int = 0,
     notices: Sequence[str] = (),
     latex: bool = False,

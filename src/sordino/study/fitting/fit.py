@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from sordino import attack, parallel, release
+from sordino import attack, parallel, release, storage
 from sordino.corpora.checks.confounding import confounding
 from sordino.corpora.split import DRAWS, Part, Parts
 from sordino.corpora.table import Corpus
@@ -37,6 +37,7 @@ from sordino.release.drawn.prototypes import LONGEST_NOISE
 from sordino.report.estimate_table import Estimates
 from sordino.report.estimates import measure
 from sordino.signal.feature_sets import AUTOMATIC, check_device, resolve
+from sordino.storage import Location
 from sordino.study import minimum, protocol
 from sordino.study.fitting import selection
 from sordino.study.fitting.card import FitResult, JointBounds, PolicyResult
@@ -64,7 +65,7 @@ def fit(
     int8: bool = False,
     noise: str | Path | None = None,
     public: Corpus | None = None,
-    cache: str | Path | None = CACHE,
+    cache: str | Location | None = CACHE,
     jobs: int = 0,
 ) -> FitResult:
     """A release for each policy by the policy's name, and its audit.
@@ -120,7 +121,7 @@ def fit(
     )
     name, fitters = protocol.features_name(features), Fitters.with_registered(fitters)
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(cache or temporary) / "fit"
+        folder = storage.location(cache or temporary) / "fit"
         procedure = _Procedure(inputs, name, options, fitters, folder, jobs)
         results = {
             name: procedure.policy(policy, budgets[name], families[name], index)
@@ -168,7 +169,7 @@ class _Procedure:
         features: str,
         options: Options,
         fitters: Fitters,
-        folder: Path,
+        folder: Location,
         jobs: int,
     ) -> None:
         self.inputs, self.features, self.options, self.fitters = inputs, features, options, fitters
@@ -206,7 +207,7 @@ class _Procedure:
         """The release of one policy: chosen from families, measured and fitted."""
         validation: tuple[Tradeoff, ...] = ()
         if budget is not None:
-            _, validation, _ = self.audit(policy, families, self.validation, "validation")
+            validation = self.tradeoffs(policy, families)
             winner = selection.best(validation, budget)
             if winner is None:
                 return PolicyResult(policy, "", budget, validation)
@@ -215,7 +216,7 @@ class _Procedure:
             ]
         fitter = self.fitter(policy, families[0], 0, index)
         _check_noise(fitter, len(set(self.inputs.corpus.speaker)))
-        estimates, test, unlabelled = self.audit(policy, families, self.inputs, "test")
+        estimates, test, unlabelled = self.audit(policy, families)
         shipped = run_plan(with_secret_noise(fitter).plan(self.z, self.fitting, self.speakers))
         bounds, rates = self.cross_fitted(fitter)
         return PolicyResult(
@@ -261,28 +262,52 @@ class _Procedure:
         seed = 1000 * (self.options.seed + 1000 * index) + draw
         return self.fitters.release(policy, family, seed)
 
+    def tradeoffs(self, policy: Policy, families: Sequence[str]) -> tuple[Tradeoff, ...]:
+        """Utility and leakage of these families and of `none` on validation speakers."""
+        guesses, _ = self.guesses(policy, families, self.validation, "validation", informed=False)
+        estimates = self.estimates(guesses, breakdown=False)
+        return tuple(selection.tradeoffs(Estimates(estimates), policy))
+
     def audit(
-        self, policy: Policy, families: Sequence[str], inputs: Inputs, measured_on: Any
+        self, policy: Policy, families: Sequence[str]
     ) -> tuple[pd.DataFrame, tuple[Tradeoff, ...], tuple[str, ...]]:
-        """The estimates of these families and of `none`, their tradeoffs, and hidden attributes
-        without labels.
+        """The estimates of these families and of `none` on test speakers, their tradeoffs, and
+        hidden attributes without labels.
         """
-        options = replace(self.options, releases=("none", *families), measured_on=measured_on)
-        guesses, record = predictions(
-            inputs,
-            self.folder,
-            options,
-            policies=[policy],
-            fitters=self.fitters,
-            jobs=self.jobs,
-        )
+        guesses, record = self.guesses(policy, families, self.inputs, "test")
         estimates = self.estimates(guesses)
         unlabelled = sorted({name for unit in record.values() for name in unit["unlabelled"]})
         tradeoffs = selection.tradeoffs(Estimates(estimates), policy)
         return estimates, tuple(tradeoffs), tuple(unlabelled)
 
-    def estimates(self, guesses: pd.DataFrame) -> pd.DataFrame:
-        return measure(guesses, study=STUDY, features=self.features, seed=self.options.seed)
+    def guesses(
+        self,
+        policy: Policy,
+        families: Sequence[str],
+        inputs: Inputs,
+        measured_on: Any,
+        informed: bool = True,
+    ) -> tuple[pd.DataFrame, dict[str, Any]]:
+        """The guesses about these families and `none`, and the record of each unit."""
+        options = replace(self.options, releases=("none", *families), measured_on=measured_on)
+        return predictions(
+            inputs,
+            self.folder,
+            options,
+            policies=[policy],
+            fitters=self.fitters,
+            informed=informed,
+            jobs=self.jobs,
+        )
+
+    def estimates(self, guesses: pd.DataFrame, breakdown: bool = True) -> pd.DataFrame:
+        return measure(
+            guesses,
+            study=STUDY,
+            features=self.features,
+            seed=self.options.seed,
+            breakdown=breakdown,
+        )
 
     def cross_fitted(
         self, fitter: Fitter

@@ -19,6 +19,7 @@ from sordino.features.normalise import NormaliseFitter
 from sordino.features.words import train, transcripts_of, word_sequences
 from sordino.nn.sequences import Sequences
 from sordino.signal.words import read
+from sordino.storage import Location
 from sordino.types import Rows
 
 
@@ -65,7 +66,7 @@ class Material:
         words: str | Path | None = None,
         word_dims: int = 50,
         features: str = "filterbank",
-        cache: str | Path | None = CACHE,
+        cache: str | Location | None = CACHE,
         jobs: int = 0,
         seed: int = 0,
     ) -> Material:

@@ -24,6 +24,7 @@ from sordino.features import CACHE
 from sordino.release import EMBEDDINGS
 from sordino.report.record import settled, versions
 from sordino.report.release_page import csv
+from sordino.storage import Location
 from sordino.study.jaiswal2020 import report
 from sordino.study.jaiswal2020.estimates import NULL, STUDY, measure_embeddings
 from sordino.study.jaiswal2020.inputs import Material
@@ -47,12 +48,12 @@ information about speaker or emotion.
 
 def reproduce(
     corpus: Corpus,
-    out: str | Path,
+    out: str | Location,
     *,
     options: JaiswalOptions | None = None,
     only: Sequence[str] = (),
     words: str | Path | None = None,
-    cache: str | Path | None = CACHE,
+    cache: str | Location | None = CACHE,
     jobs: int = 0,
     notices: Sequence[str] = (),
 ) -> pd.DataFrame:

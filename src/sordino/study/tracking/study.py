@@ -28,6 +28,7 @@ from sordino.metrics.prevalence import RATE_SPEAKERS
 from sordino.policy import Policy
 from sordino.release.drawn.secret_bounds import secret_bounds
 from sordino.signal.feature_sets import AUTOMATIC, resolve
+from sordino.storage import Location
 from sordino.study import protocol, run_record
 from sordino.study.noise import noises_of
 from sordino.study.policies import check_required, common_emotions
@@ -61,7 +62,7 @@ class TrackingStudy(NamedTuple):
 
 def evaluate(
     corpus: Corpus,
-    out: str | Path,
+    out: str | Location,
     *,
     features: str = AUTOMATIC,
     options: Options | None = None,
@@ -70,7 +71,7 @@ def evaluate(
     noise: str | Path | None = None,
     simulation: Simulation | None = None,
     folds: int = SPEAKER_FOLDS,
-    cache: str | Path | None = CACHE,
+    cache: str | Location | None = CACHE,
     jobs: int = 0,
 ) -> TrackingStudy:
     """Estimates, and the days of all simulated users. Writes `estimates.csv`, `run.json`,
@@ -127,7 +128,7 @@ def fitting_inputs(
     *,
     folds: int = SPEAKER_FOLDS,
     noise: str | Path | None = None,
-    cache: str | Path | None = CACHE,
+    cache: str | Location | None = CACHE,
     jobs: int = 0,
 ) -> Inputs:
     """Recordings, copies and one draw for each fold, which is the test of the draw.

@@ -16,7 +16,6 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -34,6 +33,7 @@ from sordino.policy import Policy
 from sordino.release import plan_all
 from sordino.release.drawn.fit import speaker_folds
 from sordino.release.protocol import Readable
+from sordino.storage import Location
 from sordino.study.adaptation.evaluation import GuessTables
 from sordino.study.checkpoints import gather_units
 from sordino.study.protocol import Fitters, Inputs, Options
@@ -56,7 +56,7 @@ DECISION_COLUMNS: Final = (*attack.PREDICTION_COLUMNS, "condition")
 
 def decisions(
     inputs: Inputs,
-    folder: Path,
+    folder: Location,
     options: Options,
     *,
     policies: Sequence[Policy],

@@ -1,12 +1,10 @@
-"""Files that are complete or absent."""
+"""Files of this machine that are complete or absent."""
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import io
 import os
-import re
 import stat
 import tempfile
 import zipfile
@@ -15,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from sordino import system
 from sordino.errors import StorageError
 
 SHARED: Final = 0o666
@@ -28,15 +27,8 @@ PRIVATE_FOLDER: Final = 0o700
 replace them.
 """
 
-LONGEST_NAME: Final = 100
-"""Characters of a safe name: with a suffix it stays below the 255 bytes of common file systems."""
-
 LONGEST_PATH: Final = 4096
 """Characters of a path that common systems accept."""
-
-_ITSELF: Final = (
-    getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-)
 
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
@@ -53,7 +45,7 @@ _REASONS = {
 
 
 @contextmanager
-def as_storage_error(path: str | Path) -> Iterator[None]:
+def as_storage_error(path: object) -> Iterator[None]:
     """Turn an `OSError` on `path` into a `StorageError` with the next step."""
     try:
         yield
@@ -62,13 +54,11 @@ def as_storage_error(path: str | Path) -> Iterator[None]:
         raise StorageError(f"{path}: {reason}") from error
 
 
-def folder(path: str | Path, mode: int = 0o777) -> Path:
-    """The folder at `path`, created when absent (`mode` less the umask). Raises `StorageError`
-    where that fails.
-    """
+def folder(path: Path, mode: int) -> Path:
+    """The folder at `path`, created when absent. Raises `StorageError` where that fails."""
     with as_storage_error(path):
-        Path(path).mkdir(mode, parents=True, exist_ok=True)
-    return Path(path)
+        path.mkdir(mode, parents=True, exist_ok=True)
+    return path
 
 
 def create(path: Path, content: bytes) -> None:
@@ -87,33 +77,20 @@ def create(path: Path, content: bytes) -> None:
         except FileExistsError:
             return
         temporary.unlink()
-        to_disk(path.parent)
+        system.to_disk(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def write(
-    path: str | Path,
+    path: Path,
     content: bytes | str | Callable[[Path], object],
     durable: bool = False,
     mode: int = SHARED,
 ) -> Path:
-    """Write a file under a temporary name beside it, then rename it: readers get the old file or
-    the new file, never a part.
-
-    `content` is the bytes or text, or a function that writes to a path. Two processes may write the
-    same file: the last rename wins. A `durable` file is on the disk when this function returns and
-    survives a power cut; the function waits for the disk.
-
-    A replaced file keeps its permissions; owner and group become those of the process. A new file
-    has `mode` (`SHARED` or `PRIVATE`) less the umask. The file replaces a symbolic link at `path`,
-    and the target of the link does not change. A device, pipe or socket at `path` is refused.
-    Raises `StorageError`; then the temporary file is removed and an older file does not change.
+    """Write a file into a folder that exists (see `sordino.storage.write`): under a temporary name
+    beside it, then rename it.
     """
-    path = Path(path)
-    # A budget is written before each release: every call counts.
-    if not os.path.isdir(path.parent):  # noqa: PTH112
-        folder(path.parent)
     with as_storage_error(path):
         permissions = _permissions(path)
         temporary, handle = _new_file(path, mode if permissions is None else PRIVATE)
@@ -123,7 +100,7 @@ def write(
                 os.chmod(temporary, permissions)  # noqa: PTH101
             os.replace(temporary, path)  # noqa: PTH105
             if durable:
-                to_disk(path.parent)
+                system.to_disk(path.parent)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
@@ -143,7 +120,7 @@ def _fill(
             return
     content(Path(path))
     if durable:
-        to_disk(path)
+        system.to_disk(path)
 
 
 def open_file(path: str | Path, flags: int = os.O_RDONLY, mode: int = PRIVATE) -> int:
@@ -153,16 +130,30 @@ def open_file(path: str | Path, flags: int = os.O_RDONLY, mode: int = PRIVATE) -
     - `flags`: as of `os.open`; with `os.O_CREAT` a new file has `mode` less the umask.
 
     The caller closes it, and checks what kind of file it is. Raises `OSError`, of number
-    `errno.ELOOP` for a link. Windows has neither flag.
+    `errno.ELOOP` for a link.
     """
-    return os.open(path, flags | _ITSELF, mode)
+    return system.open_itself(path, flags, mode)
 
 
-def read_regular(path: str | Path, limit: int, offset: int = 0) -> bytes:
-    """Up to `limit` bytes of a regular file, or of the file that a link names, from `offset` on.
+def exists(path: Path) -> bool:
+    """Whether a file, folder or link is there."""
+    return os.path.lexists(path)
 
-    Raises `StorageError` for any other kind: a pipe would wait for its other end without end.
-    """
+
+def is_folder(path: Path) -> bool:
+    """Whether a folder is there, in less time than `Path.is_dir`."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def files(path: Path) -> list[Path]:
+    """The regular files in a folder, without links; none where it is absent. Raises `OSError`."""
+    if not path.is_dir():
+        return []
+    return [file for file in path.iterdir() if file.is_file() and not file.is_symlink()]
+
+
+def read_regular(path: Path, limit: int, offset: int = 0) -> bytes:
+    """Up to `limit` bytes of a regular file (see `sordino.storage.read_regular`)."""
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     with as_storage_error(path):
         handle = os.open(path, flags)
@@ -205,7 +196,7 @@ def append(path: str | Path, content: bytes | str, mode: int = SHARED) -> None:
 def set_aside(path: Path) -> Path:
     """Rename a file or folder to `NAME.unusable`, or `NAME.unusable-2`, ...; the new path.
 
-    >>> path = folder(Path(tempfile.mkdtemp()) / "unit.json")
+    >>> path = folder(Path(tempfile.mkdtemp()) / "unit.json", 0o777)
     >>> set_aside(path).name, path.exists()
     ('unit.json.unusable', False)
     """
@@ -247,17 +238,6 @@ def _new_file(path: Path, mode: int) -> tuple[str, int]:
     )
 
 
-def to_disk(path: str | Path) -> None:
-    """Wait until a file, or the names in a folder, are on the disk. Windows opens no folder."""
-    if os.name == "nt" and Path(path).is_dir():
-        return
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 @contextmanager
 def temporary_setting(variable: str) -> Iterator[None]:
     """Set an environment variable to a temporary folder, which is removed at the end; leave a
@@ -274,58 +254,6 @@ def temporary_setting(variable: str) -> Iterator[None]:
             yield
         finally:
             del os.environ[variable]
-
-
-_FORMULA: Final = tuple("=+-@\t\r\n＝＋－＠")
-"""The first character of a formula in a spreadsheet."""
-
-
-def cell(text: str) -> str:
-    """Text for a cell of a CSV table: a spreadsheet displays it and does not run it as a formula.
-
-    Text that begins like a formula gets a quote mark before it. A minus sign alone (standard input)
-    is no formula.
-
-    >>> cell("=1+1"), cell("sad"), cell("-")
-    ("'=1+1", 'sad', '-')
-    """
-    formula = text.startswith(_FORMULA) or text.lstrip().startswith(_FORMULA)
-    return f"'{text}" if formula and text != "-" else text
-
-
-# compiled on first use: a runtime of vectors names no file
-_SAFE: Final = r"[a-z0-9_][a-z0-9._+=-]*"
-_CHANGED: Final = r".*-[0-9a-f]{12}"
-"""The end of every changed name: no unchanged name may look like one."""
-_RESERVED: Final = r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?"
-"""Names of devices on Windows."""
-
-
-def safe_name(text: str) -> str:
-    """A file name for any text: no folder, no hidden file, no reserved name; different texts have
-    different names.
-
-    Plain names do not change. Otherwise each character that a file system may refuse or confuse
-    becomes `_`, and a part of the text's SHA-256 is added. This includes capital letters, since
-    some file systems ignore case.
-
-    >>> safe_name("sad-0"), safe_name("../../escaped")
-    ('sad-0', '_.._escaped-ea03bc47f879')
-    >>> safe_name("Sad") == safe_name("sad")
-    False
-    """
-    plain = re.fullmatch(_SAFE, text) and not re.fullmatch(f"{_CHANGED}|{_RESERVED}", text)
-    if plain and len(text) <= LONGEST_NAME and not text.endswith("."):
-        return text
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
-    readable = re.sub(r"[^A-Za-z0-9._+=-]+", "_", text, flags=re.ASCII)[: LONGEST_NAME - 20].lstrip(
-        ".-"
-    )
-    return (
-        f"{readable or 'unnamed'}-{digest}"
-        if not re.fullmatch(_RESERVED, readable.lower())
-        else f"_{readable}-{digest}"
-    )
 
 
 ARCHIVE_BYTES: Final = 1 << 30

@@ -1,0 +1,322 @@
+"""Databases of audformat (audEERING): a header `db.yaml` and tables as CSV or Parquet.
+
+The emotion is a column of a table of files or segments. Speaker, gender and age are columns of that
+or of another table, or labels of the scheme of the speaker:
+
+    schemes: speaker: labels: {anna: {gender: female, age: 31}}
+
+The package `audformat` reads tables and writes databases (extra `audformat`). Its own loader of
+headers can execute code from the header, and its loader of tables code from `.pkl` files. So the
+header is parsed here as plain data, and tables are read from a copy without `.pkl`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from sordino import storage
+from sordino.corpora import inside
+from sordino.corpora.formats import copies, plain_yaml
+from sordino.corpora.formats.foreign_rows import (
+    ALIASES,
+    ForeignRow,
+    Reading,
+    corpus_name,
+    require_folder,
+)
+from sordino.corpora.labels import quote
+from sordino.corpora.table import NUMBERS, Corpus
+from sordino.errors import CorpusError
+from sordino.progress import listed
+
+_HEADER: Final = "db.yaml"
+LARGEST_TABLE: Final = 1 << 30
+"""Bytes of a table."""
+_MOST_TABLES: Final = 1000
+
+_EXPECTED: Final = "a database of audformat (db.yaml)"
+_IDENTIFIER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
+_SUFFIXES: Final = (".parquet", ".csv")
+
+
+def load(folder: Path, reading: Reading) -> Corpus:
+    """The corpus in the folder of a database.
+
+    A value of `columns` may name the table too: `emotion=emotion.train/emotion`.
+
+    Raises `CorpusError` without the package or the database, for a header that is no plain data, a
+    label that is in no table or in several, and as `Reading` does.
+    """
+    database = _database(folder)
+    with tempfile.TemporaryDirectory() as copy:
+        return _corpus(folder, database, Path(copy), reading)
+
+
+def _package() -> Any:
+    try:
+        import audformat
+    except ImportError as error:
+        raise CorpusError(
+            "audformat: the package is not installed, expected it for this format: install "
+            "sordino with the extra `audformat`"
+        ) from error
+    return audformat
+
+
+def _database(folder: Path) -> Any:
+    """The database with the header of a folder, without tables."""
+    package = _package()
+    path = require_folder(folder, _EXPECTED) / _HEADER
+    if not path.is_file():
+        raise CorpusError(f"{folder}: no {_HEADER}, expected {_EXPECTED}: choose its folder")
+    header = plain_yaml.read(Path(inside.within(folder, str(path), str(path))), _EXPECTED)
+    for kind in ("tables", "misc_tables"):
+        names = header.get(kind) or {}
+        if not isinstance(names, dict) or len(names) > _MOST_TABLES:
+            raise CorpusError(f"{path}: {kind} is no list of tables, expected {_EXPECTED}")
+        wrong = [
+            name for name in names if not _IDENTIFIER.fullmatch(str(name)) or ".." in str(name)
+        ]
+        if wrong:
+            raise CorpusError(
+                f"{path}: table {quote(str(wrong[0]))}, expected a name of letters, digits, . _ + "
+                "and -: rename it"
+            )
+    try:
+        return package.Database.load_header_from_yaml(header)
+    except Exception as error:  # a header of another form raises any exception
+        raise CorpusError(
+            f"{path}: not readable as a header, expected {_EXPECTED}: save it with audformat"
+        ) from error
+
+
+def _corpus(folder: Path, database: Any, copy: Path, reading: Reading) -> Corpus:
+    emotions = _column(folder, database, "emotion", reading)
+    for scheme in database.schemes.values():
+        if scheme.uses_table:  # the tables of labels come first, as other tables refer to them
+            _frame(folder, database, copy, (scheme.labels, ""))
+    frame = _frame(folder, database, copy, emotions)
+    labels = {"emotion": frame[emotions[1]]}
+    for standard in ALIASES:
+        if standard not in ("emotion", "start", "end"):
+            values = _values(folder, database, copy, standard, emotions, frame.index, reading)
+            if values is not None:
+                labels[standard] = values
+    columns = {"gender": ""} if "gender" not in labels else {}
+    plain = Reading(columns, reading.sounds, reading.keep_absent)
+    name = str(database.name) if _IDENTIFIER.fullmatch(str(database.name)) else corpus_name(folder)
+    return plain.corpus(str(folder), folder, _rows(frame.index, labels), name)
+
+
+def _rows(index: pd.Index, labels: Mapping[str, pd.Series]) -> Iterator[ForeignRow]:
+    segmented = index.nlevels == 3
+    lists = {name: list(values) for name, values in labels.items()}
+    for number, key in enumerate(index):
+        file, *times = key if segmented else (key,)
+        cells = {name: values[number] for name, values in lists.items()}
+        for name, time in zip(("start", "end"), times, strict=False):
+            if not pd.isna(time) and not (name == "start" and not time.value):
+                cells[name] = time.total_seconds()
+        yield ForeignRow(f"row {number + 1}", str(file), cells)
+
+
+def _column(folder: Path, database: Any, standard: str, reading: Reading) -> tuple[str, str]:
+    """Table and column of a label. Raises `CorpusError` for none and for several."""
+    chosen = reading.columns.get(standard, "")
+    table, slash, name = chosen.rpartition("/")
+    names = [name] if name else list(ALIASES[standard])
+    found = [
+        (table_id, column)
+        for column in names
+        for table_id, content in database.tables.items()
+        if column in content.columns and (not slash or table_id == table)
+    ]
+    if len(found) == 1:
+        return found[0]
+    tables = [f"{table_id}/{column}" for table_id, column in found]
+    problem = f"{standard} is in the tables {listed(tables)}" if found else f"no column {standard}"
+    available = [
+        f"{key}/{column}" for key, item in database.tables.items() for column in item.columns
+    ]
+    unused = (
+        "" if standard in ("speaker", "emotion") else f", or leave it out (`--map {standard}=`)"
+    )
+    raise CorpusError(
+        f"{folder}: {problem}, expected one of {listed(available) or 'none'}: name it "
+        f"(`--map {standard}=TABLE/COLUMN`){unused}"
+    )
+
+
+def _values(
+    folder: Path,
+    database: Any,
+    copy: Path,
+    standard: str,
+    emotions: tuple[str, str],
+    index: pd.Index,
+    reading: Reading,
+) -> pd.Series | None:
+    """A label of each utterance: from a table, or from the scheme of the speaker; None for none."""
+    chosen = reading.columns.get(standard)
+    if chosen == "":
+        return None
+    in_tables = any(
+        column in table.columns
+        for table in database.tables.values()
+        for column in ([chosen.rpartition("/")[2]] if chosen else ALIASES[standard])
+    )
+    if in_tables:
+        same = [name for name in ALIASES[standard] if name in database.tables[emotions[0]].columns]
+        place = (
+            (emotions[0], same[0])
+            if same and not chosen
+            else _column(folder, database, standard, reading)
+        )
+        return _aligned(folder, _frame(folder, database, copy, place)[place[1]], index)
+    if standard == "speaker" or chosen:
+        _column(folder, database, standard, reading)
+    values = _of_speaker(folder, database, copy, standard, emotions, index, reading)
+    if values is None and standard == "gender":
+        raise CorpusError(
+            f"{folder}: no gender in a table or in the scheme of the speaker, expected one: add "
+            "it, or leave it out (`--map gender=`)"
+        )
+    return values
+
+
+def _of_speaker(
+    folder: Path,
+    database: Any,
+    copy: Path,
+    standard: str,
+    emotions: tuple[str, str],
+    index: pd.Index,
+    reading: Reading,
+) -> pd.Series | None:
+    """A label of each utterance from the scheme of its speaker."""
+    speakers = _values(folder, database, copy, "speaker", emotions, index, reading)
+    columns = {
+        table.columns[name].scheme_id
+        for table in database.tables.values()
+        for name in ALIASES["speaker"]
+        if name in table.columns and table.columns[name].scheme_id
+    }
+    for scheme in columns:
+        labels = database.schemes[scheme].labels
+        if isinstance(labels, str):  # the name of a table of the speakers
+            table = _frame(folder, database, copy, (labels, ""))
+            labels = table.to_dict("index")
+        if not isinstance(labels, dict):
+            continue
+        for name in ALIASES[standard]:
+            known = {
+                str(speaker): fields[name]
+                for speaker, fields in labels.items()
+                if isinstance(fields, dict) and name in fields
+            }
+            if known and speakers is not None:
+                return speakers.map(lambda speaker, known=known: known.get(str(speaker)))
+    return None
+
+
+def _aligned(folder: Path, values: pd.Series, index: pd.Index) -> pd.Series:
+    """Labels of files or segments in the order of the utterances."""
+    if values.index.nlevels == 1 and index.nlevels == 3:
+        aligned = values.reindex(index.get_level_values("file"))
+        aligned.index = index
+    elif values.index.nlevels == index.nlevels:
+        aligned = values.reindex(index)
+    else:
+        raise CorpusError(
+            f"{folder}: column {values.name} has labels of segments and the emotion has labels of "
+            "files, expected both of one kind: choose other columns"
+        )
+    return aligned
+
+
+def _frame(folder: Path, database: Any, copy: Path, place: tuple[str, str]) -> pd.DataFrame:
+    """The content of a table, read from a copy of its CSV or Parquet file."""
+    table_id = place[0]
+    for suffix in _SUFFIXES:
+        source = folder / f"db.{table_id}{suffix}"
+        if source.is_file():
+            inside.within(folder, str(source), str(source))
+            content = storage.read_regular(source, LARGEST_TABLE + 1)
+            if len(content) > LARGEST_TABLE:
+                raise CorpusError(
+                    f"{source}: over {LARGEST_TABLE:,} bytes, expected fewer: split it"
+                )
+            storage.write(copy / source.name, content)
+            break
+    else:
+        raise CorpusError(
+            f"{folder}: no db.{table_id}.csv or .parquet (.pkl is never opened), expected the "
+            "table: save the database as CSV or Parquet"
+        )
+    try:
+        table = database[table_id]
+        with warnings.catch_warnings():  # the package uses parts of pandas that will change
+            warnings.simplefilter("ignore")
+            table.load(str(copy / f"db.{table_id}"))
+            frame: pd.DataFrame = table.df
+        unique = frame.index.is_unique
+    except Exception as error:  # parsers of damaged files raise any exception
+        raise CorpusError(
+            f"{source}: not readable, expected the table {table_id} of its header: save it anew"
+        ) from error
+    if not unique:
+        raise CorpusError(f"{source}: an utterance twice, expected once: remove one")
+    return frame
+
+
+def write(corpus: Corpus, folder: Path) -> Path:
+    """Write a corpus as a database of audformat with copies of its recordings; the folder.
+
+    Gender and age are labels of the scheme of the speaker. Parts of a longer recording are stored
+    as files of their own. `load` reads the same labels and sounds.
+
+    Raises `CorpusError` without the package, for a folder that has a file, and for rows of text.
+    """
+    package = _package()
+    table = corpus.table
+    names = sorted(set(table["corpus"]))
+    if len(names) > 1:
+        raise CorpusError(
+            f"{corpus.name}: utterances of {listed(names)}, expected one corpus in a database: "
+            "write each by itself"
+        )
+    prefix = f"{names[0]}/"
+    sounds = copies.write(corpus, folder)
+    name = re.sub(r"[^A-Za-z0-9._+-]", "_", corpus.name)
+    database = package.Database(name=name, source="sordino", usage="other")
+    speakers: dict[str, dict[str, Any]] = {}
+    for row in table.to_dict("records"):
+        person = speakers.setdefault(row["speaker"].removeprefix(prefix), {"gender": ""})
+        person["gender"] = person["gender"] or row["gender"]
+        if "age" in row and not math.isnan(row["age"]):
+            person["age"] = float(row["age"])
+    database.schemes["speaker"] = package.Scheme("str", labels=speakers)
+    database.schemes["emotion"] = package.Scheme("str", labels=sorted(set(table["emotion"])))
+    for column in ("transcript", "intensity", "session"):
+        database.schemes[column] = package.Scheme("str")
+    numbers = [name for name in NUMBERS if name in table.columns and name != "age"]
+    for column in numbers:
+        database.schemes[column] = package.Scheme("float")
+    content = package.Table(package.filewise_index(sounds))
+    database["utterances"] = content
+    for column in ("speaker", "emotion", "transcript", "intensity", "session", *numbers):
+        content[column] = package.Column(scheme_id=column)
+        values = table[column].tolist()
+        if column in ("speaker", "session"):
+            values = [value.removeprefix(prefix) for value in values]
+        content[column].set(values)
+    database.save(str(folder), storage_format="csv", verbose=False)
+    return folder

@@ -1,0 +1,73 @@
+"""JSON of other tools, plain or packed with gzip, as hostile input: bounded and parsed."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+from sordino import storage, textfile
+from sordino.errors import CorpusError
+
+_LARGEST: Final = 1 << 28
+"""Bytes of a file, unpacked."""
+
+_LONGEST_LINE: Final = 1 << 20
+"""Characters of a line."""
+
+PACKED: Final = ".gz"
+
+
+def objects(path: Path, expected: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each object of a file with one JSON object a line, and its place (`line 3`).
+
+    Empty lines are skipped. Raises `CorpusError`, with the number of the line, for a file that is
+    no text or too large, and for a line that is too long or no JSON object.
+    """
+    for number, line in enumerate(_text(path, expected).split("\n"), 1):
+        if line.strip():
+            if len(line) > _LONGEST_LINE:
+                raise CorpusError(
+                    f"{path}, line {number}: over {_LONGEST_LINE:,} characters, expected "
+                    f"{expected}: correct it"
+                )
+            yield f"line {number}", _object(f"{path}, line {number}", line, expected)
+
+
+def read_object(path: Path, expected: str) -> dict[str, Any]:
+    """The one JSON object of a file. Raises `CorpusError` as `objects` does."""
+    return _object(str(path), _text(path, expected), expected)
+
+
+def _text(path: Path, expected: str) -> str:
+    if path.suffix != PACKED:
+        return textfile.read(path, expected, CorpusError, _LARGEST)
+    textfile.regular(path, expected, CorpusError)
+    try:
+        with storage.as_storage_error(path), gzip.open(path) as stream:
+            content = stream.read(_LARGEST + 1)
+        text = content.decode("utf-8-sig")
+    except (gzip.BadGzipFile, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise CorpusError(f"{path}: no gzip of text, expected {expected}: copy it anew") from error
+    if len(content) > _LARGEST:
+        raise CorpusError(f"{path}: over {_LARGEST:,} bytes, expected {expected}: split it")
+    return text
+
+
+def _object(where: str, text: str, expected: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise CorpusError(f"{where}: no JSON, expected {expected}: correct it") from error
+    if not isinstance(value, dict):
+        raise CorpusError(
+            f"{where}: a JSON {type(value).__name__}, expected an object of {expected}: correct it"
+        )
+    return value
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(constant)

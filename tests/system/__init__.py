@@ -1,0 +1,1 @@
+"""Tests of `sordino.system` and of the installation."""
