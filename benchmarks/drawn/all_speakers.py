@@ -26,7 +26,7 @@ from sordino.attack.significance.null_distribution import null_range
 from sordino.cli.options import CACHE, corpora_from
 from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
-from sordino.features import PreprocessFitter, extract
+from sordino.features import extract
 from sordino.release import Drawn, DrawnFitter
 from sordino.release.drawn.fit import crossfit_bins
 from sordino.release.drawn.secret_bounds import secret_bounds
@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the rows to this file")
     arguments = parser.parse_args()
     corpus = corpora_from(arguments.corpus).with_emotions(protocol.FOUR_EMOTIONS)
-    space = Space(extract(arguments.features, corpus, CACHE))
+    space = Space(extract(arguments.features, corpus, CACHE), arguments.features)
     shuffled = shuffles(corpus)
     figures, nulls, limits = [], [], []
     for policy in POLICIES:
@@ -82,15 +82,15 @@ def fit_on(fitter: DrawnFitter, corpus: Corpus, z: Vectors, part: Part) -> Drawn
 
 
 class Space:
-    """The scaled space of some rows, computed once for all policies."""
+    """The scaled space of a bundle, computed once for all policies."""
 
-    def __init__(self, x: Vectors) -> None:
+    def __init__(self, x: Vectors, features: str) -> None:
         self.x, self.of = x, cached(self.fit)
+        self.fixed = BUNDLE_OPTIONS.fixed_space(features)
 
     def fit(self, rows: Rows) -> Vectors:
-        """All vectors in the space of these rows, as in a bundle."""
-        fitter = PreprocessFitter(BUNDLE_OPTIONS.scale, BUNDLE_OPTIONS.components)
-        return fitter.fit(self.x[rows])(self.x)
+        """All vectors in the fixed space, or in that of these rows."""
+        return (self.fixed or BUNDLE_OPTIONS.preprocess.fit(self.x[rows]))(self.x)
 
 
 def shuffles(corpus: Corpus) -> Matrix:

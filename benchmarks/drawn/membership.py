@@ -7,8 +7,10 @@ of `sordino compare` are those of the seeds 0 to 4.
     python benchmarks/drawn/membership.py --corpus ravdess=data/ravdess \\
         --corpus emodb=data/emodb --features speech+mel --seeds 15
 
-With `--bundle`, the scaled space is fitted as for a bundle, on nine tenths of the recordings of all
-speakers and three copies of each, and the other tenth is compared with them.
+`--scale zscore` is the scaled space of features without one of synthetic speech: scaling and
+principal components of the members. With `--bundle`, the space is fitted as for a bundle, on nine
+tenths of the recordings of all speakers and three copies of each, and the other tenth is compared
+with them.
 """
 
 from __future__ import annotations
@@ -41,13 +43,19 @@ def main() -> None:
     parser.add_argument("--corpus", action="append", required=True, metavar="NAME=PATH")
     parser.add_argument("--features", default="speech+mel")
     parser.add_argument("--release", action="append", help="a drawn release; again for more")
+    parser.add_argument("--scale", choices=("synthetic", "zscore"), default="synthetic")
     parser.add_argument("--components", type=int, default=protocol.BUNDLE_OPTIONS.components)
     parser.add_argument("--seeds", type=int, default=15)
     parser.add_argument("--bundle", action="store_true", help="the scaled space of a bundle alone")
     parser.add_argument("--jobs", type=int, default=0)
     args = parser.parse_args()
     conditions: Literal["none", "standard"] = "standard" if args.bundle else "none"
-    options = replace(protocol.BUNDLE_OPTIONS, components=args.components, conditions=conditions)
+    options = replace(
+        protocol.BUNDLE_OPTIONS,
+        scale=args.scale,
+        components=args.components,
+        conditions=conditions,
+    )
     inputs = protocol.prepare(corpora_from(args.corpus), args.features, options, jobs=args.jobs)
     if args.bundle:
         for part, recognised in bundle(inputs, options).items():

@@ -1,8 +1,8 @@
-"""Decisions of `drawn` in a scaled space of its fitting speakers, and in one of other people.
+"""Decisions of `drawn` in three scaled spaces: of its speakers, of others, of synthetic speech.
 
 Each eighth of the speakers is decided by a release that was fitted on the others, in their scaled
-space or in that of `--public` (`sordino fit --public`). Means of the three policies of Feng and
-Narayanan (2021).
+space, in that of `--public` (`sordino fit --public`) or in that of synthetic speech, the default.
+Means of the three policies of Feng and Narayanan (2021).
 
     python benchmarks/drawn/public_space.py --corpus ravdess=data/ravdess \\
         --corpus emodb=data/emodb --public manifest=data/nemo/manifest.csv --features speech+mel
@@ -35,7 +35,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--corpus", action="append", required=True, metavar="NAME=PATH")
-    parser.add_argument("--public", action="append", required=True, metavar="NAME=PATH")
+    parser.add_argument("--public", action="append", default=[], metavar="NAME=PATH")
     parser.add_argument("--features", default="speech+mel")
     parser.add_argument("--seeds", type=int, default=1, help="divisions of the speakers")
     parser.add_argument("--jobs", type=int, default=-1)
@@ -45,10 +45,14 @@ def main() -> None:
         corpora_from(args.corpus),
         args.features,
         options,
-        public=corpora_from(args.public),
+        public=corpora_from(args.public) if args.public else None,
         jobs=args.jobs,
     )
-    for name, source in (("its speakers", inputs._replace(public=None)), ("other people", inputs)):
+    spaces = {"its speakers": None, "synthetic": options.fixed_space(args.features)}
+    if args.public:
+        spaces["other people"] = inputs.public
+    for name, fixed in spaces.items():
+        source = inputs._replace(public=fixed)
         space = cached(partial(vectors, source, options))
         rows = []
         for seed in range(args.seeds):

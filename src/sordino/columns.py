@@ -8,6 +8,12 @@ from __future__ import annotations
 
 from typing import Final
 
+RELEASED: Final = "released"
+"""The audited vectors of a table, in the column `release`."""
+
+REFERENCE: Final = "none"
+"""The unprotected vectors of a table, in the column `release`: the release that changes nothing."""
+
 _MEANING: Final = {
     "features": "feature set, or the streams of an embedding: audio, text or both",
     "task": "the primary task of an embedding",

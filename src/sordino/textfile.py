@@ -65,7 +65,7 @@ def disguise(head: bytes, suffix: str = "") -> str | None:
     >>> disguise(b"version https://git-lfs.github.com/spec/v1")
     'a git-lfs pointer: run `git lfs pull`'
     """
-    genuine = {".npz": b"PK\x03\x04", ".parquet": b"PAR1"}.get(suffix)
+    genuine = {".npz": b"PK\x03\x04", ".parquet": b"PAR1", ".npy": b"\x93NUMPY"}.get(suffix)
     for start, kind, remedy in _KINDS:
         if start != genuine and head.startswith(start):
             return f"{kind}: {remedy}"

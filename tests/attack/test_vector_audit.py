@@ -13,7 +13,8 @@ import pytest
 from numpy.typing import NDArray
 
 from sordino import metrics
-from sordino.attack.vector_audit import REFERENCE, RELEASED, Audit
+from sordino.attack import Audit
+from sordino.columns import REFERENCE, RELEASED
 from sordino.errors import AttackError
 
 QUICK = Audit(families=("linear", "nearest"), shuffles=39)

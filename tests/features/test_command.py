@@ -102,7 +102,10 @@ def test_a_table_with_labels_is_read_by_the_audit(
     options = ("--corpus", manifest, "--features", "mel", "--cache", tmp_path / "cache")
     labels = ("--labels", "speaker, gender,emotion", "--jobs", "1")
     assert run(*options, *labels, "--out", out) == 0
-    vectors = audit_table.read(out, ["gender"], ["emotion"], "speaker", None, (), (), ())
+    vectors = audit_table.read(
+        audit_table.AuditFiles(out, None, None),
+        audit_table.AuditColumns(["gender"], ["emotion"], "speaker", (), (), ()),
+    )
     np.testing.assert_array_equal(
         vectors.x.astype(np.float32), extract("mel", noises(3), tmp_path / "cache", jobs=1)
     )

@@ -6,11 +6,27 @@ import copy
 import dataclasses
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
-from sordino.nn.fit import Batch, Job, Plan, TrainedNetwork, batches, fit, run_plan, run_rounds
+from sordino.nn import fit as fit_module
+from sordino.nn.fit import (
+    Batch,
+    Job,
+    Plan,
+    Settings,
+    TrainedNetwork,
+    batches,
+    fit,
+    row_view,
+    run_plan,
+    run_rounds,
+)
+from sordino.nn.risk import RiskModel, risk_loss
 from tests.nn.synthetic_problems import job, rows, squared, weights
 
 
@@ -176,3 +192,33 @@ def test_a_plan_is_sent_its_results_in_the_order_of_its_jobs() -> None:
         return [len(network.history) for network in fitted]
 
     assert run_plan(plan()) == [3, 1, 2]
+
+
+def mapped(path: Path, x: Tensor) -> Tensor:
+    """The same numbers in a file that is mapped into memory."""
+    np.save(path, x.numpy())
+    return torch.from_numpy(np.load(path, mmap_mode="c"))
+
+
+def test_rows_of_a_file_train_like_rows_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fit_module, "BLOCK_ROWS", 16)
+    x, generator = torch.randn(90, 5), torch.Generator().manual_seed(0)
+    labels = {"role": torch.arange(90) % 3, "gender": torch.arange(90) % 2}
+    order = torch.randperm(90, generator=generator)
+    parts = (order[:60], order[60:])
+    file = mapped(tmp_path / "x.npy", x)
+    model, networks = RiskModel(5, 8), []
+    for stored in (False, True):
+        train, validation = (
+            {
+                "x": row_view(file, chosen) if stored else x[chosen],
+                **{name: codes[chosen] for name, codes in labels.items()},
+            }
+            for chosen in parts
+        )
+        task = Job(model, risk_loss, train, validation, Settings(epochs=3), seed=1)
+        networks.append(fit(task))
+    assert torch.equal(weights(networks[0].module), weights(networks[1].module))
+    assert networks[0].history == networks[1].history

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -191,3 +192,16 @@ def test_a_diverging_training_is_refused(name: str) -> None:
     data = scene()
     with pytest.raises(ReleaseError, match=r"diverged, expected .* to one scale"):
         FITTERS[name](POLICY, 0).fit(data.z * np.float32(1e30), data.corpus, data.parts.transform)
+
+
+@pytest.mark.parametrize("redraw", ["run", "epoch"])
+def test_vectors_in_a_file_give_the_release_of_memory(redraw: Any, tmp_path: Path) -> None:
+    data = scene()
+    np.save(tmp_path / "z.npy", data.z)
+    mapped = np.load(tmp_path / "z.npy", mmap_mode="c")
+    fitter = ReplacementFitter(POLICY, redraw=redraw, settings=Settings(epochs=2))
+    (job, *_) = next(fitter.plan(mapped, data.corpus, data.parts.transform))
+    assert type(job.train["x"]).__name__ == "RowView"
+    whole, streamed = (fitter.fit(z, data.corpus, data.parts.transform) for z in (data.z, mapped))
+    assert whole.hash == streamed.hash
+    assert (tmp_path / "z.npy").read_bytes()[-data.z.nbytes :] == data.z.tobytes()

@@ -11,11 +11,11 @@ import pytest
 
 from sordino.attack import Audit, AuditResult, similarity
 from sordino.attack.identity import identify
+from sordino.attack.vectors.estimates import SpeakerAttacks, measure_vectors
 from sordino.errors import StorageError
 from sordino.report import Estimates
 from sordino.report.assessment import Assessment, assess, check_path
 from sordino.report.assessment.articles import Article
-from sordino.report.vector_estimates import SpeakerAttacks, measure_vectors
 from tests.report.test_release_page import BalanceParser, outside, words
 
 ARTICLES = (

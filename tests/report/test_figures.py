@@ -12,6 +12,7 @@ import pytest
 
 from sordino.report import Estimate
 from sordino.report.figures import Panel, Point, confusions, curves, dots, front, roc
+from sordino.report.figures.drawing import STYLES, release_styles
 
 GOOD = Estimate(0.8, 0.7, 0.9, 100, 12, 0.5)
 UNSURE = Estimate(0.6, math.nan, math.nan, 20, 3, 0.5)
@@ -133,3 +134,18 @@ def test_the_ticks_of_a_roc_curve_are_plain_numbers() -> None:
     assert all(
         f"<!-- {tick} -->" in svg for tick in ("0.001", "0.01", "0.1", "1")
     )  # beside the outlines
+
+
+def test_a_release_has_one_style_in_all_figures() -> None:
+    releases = ["none", "drawn", "rae"]
+    styles = release_styles(releases)
+    assert styles["none"] == STYLES[0]
+    assert len(set(styles.values())) == len(releases)
+    assert release_styles(["drawn", "original"])["original"] == STYLES[0]
+    colour = styles["rae"][0].lower()
+    assert colour in curves(
+        {"F1": {"rae": [(0, GOOD)]}}, "lambda", "F1", ticks=["0"], releases=releases
+    )
+    assert colour in front([[Panel("AUC", "F1", [Point("rae", GOOD, GOOD)])]], releases)
+    marks = {name: {"best": GOOD} for name in releases}
+    assert colour in dots({"gender": marks})

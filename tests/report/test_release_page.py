@@ -185,7 +185,7 @@ def lines(
 @pytest.mark.parametrize(
     ("low", "expected"),
     [
-        (0.6, "**Leak** to a retrained attacker: gender."),
+        (0.6, "**Leak** to a retrained attacker: gender (AUC 0.80 [0.60, 0.95]: strong)."),
         (0.4, "**No leak found** by a retrained attacker: gender. This is no proof of privacy."),
         (float("nan"), "**Cannot tell**: gender. There are too few speakers."),
     ],
@@ -198,7 +198,7 @@ def test_the_verdict_has_each_secret_and_its_advantage() -> None:
     estimates = Estimates(lines(0.6), lines(0.4, target="sensitive-vs-neutral", value=0.54))
     text = conclusion(estimates, "rae", "sad")
     assert "**No leak found** by a retrained attacker: sensitive against neutral." in text
-    assert "**Leak** to a retrained attacker: gender." in text
+    assert "**Leak** to a retrained attacker: gender (AUC 0.80 [0.60, 0.95]: strong)." in text
     assert (
         "the retrained attacker retains **10 %** for sensitive against neutral and **75 %** for "
         "gender." in text

@@ -12,8 +12,18 @@ import pandas as pd
 import pytest
 
 from sordino.attack import Audit, AuditResult
-from sordino.report import Estimates, vector_page
+from sordino.report import Estimates, vector_page, vector_sections
+from sordino.report.audit_record import AuditSource
 from tests.report.test_release_page import BalanceParser, outside, words
+
+SOURCE = AuditSource(
+    "v.csv",
+    sha256="0" * 64,
+    dimensions=10,
+    columns="x0 … x9",
+    left_out=("file", "age"),
+    date="2026-01-01T00:00:00Z",
+)
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +44,13 @@ def audited() -> AuditResult:
 
 @pytest.fixture(scope="module")
 def table(audited: AuditResult, tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
-    return vector_page.write([audited], tmp_path_factory.mktemp("out"), table="v.csv")
+    return vector_page.write([audited], tmp_path_factory.mktemp("out"), SOURCE).estimates
 
 
 @pytest.fixture(scope="module")
 def html(audited: AuditResult, tmp_path_factory: pytest.TempPathFactory) -> str:
     folder: Path = tmp_path_factory.mktemp("page")
-    vector_page.write([audited], folder, table="v.csv", tasks=[audited])
+    vector_page.write([audited], folder, SOURCE, tasks=[audited])
     return (folder / "report.html").read_text(encoding="utf-8")
 
 
@@ -68,14 +78,14 @@ def test_links_lead_to_definitions_on_the_same_page(html: str) -> None:
 def test_a_secret_that_is_a_task_too_has_each_row_once(
     audited: AuditResult, table: pd.DataFrame, tmp_path: Path
 ) -> None:
-    rows = vector_page.write([audited], tmp_path, table="v.csv", tasks=[audited])
+    rows = vector_page.write([audited], tmp_path, SOURCE, tasks=[audited]).estimates
     pd.testing.assert_frame_equal(rows, table)
 
 
 def test_more_leakage_than_the_original_is_a_warning(
     audited: AuditResult, table: pd.DataFrame
 ) -> None:
-    warnings = vector_page.above_original([audited], Estimates(table))
+    warnings = vector_sections.above_original([audited], Estimates(table))
     assert len(warnings) == 1
     assert "a label may be among the dimensions" in warnings[0]
 
@@ -94,7 +104,7 @@ def test_the_page_tells_the_reached_auc_from_the_power(
     counts = [rf"\d+ of 20 at a best possible AUC of {auc}" for auc in ("0.60", "0.70", "0.80")]
     assert re.search(f"the test reported {', '.join(counts)}", text)
     assert "The power matters for “no leak found” alone." in text
-    vector_page.write([audited], tmp_path, table="v.csv")
+    vector_page.write([audited], tmp_path, SOURCE)
     run = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
     assert run["reached_auc_reported"] == {"gender": audited.decision.needed}
     assert run["power"]["gender"].keys() == {"0.6", "0.7", "0.8"}
@@ -104,7 +114,7 @@ def test_a_test_that_can_report_no_leak_states_no_power(tmp_path: Path) -> None:
     speaker = np.repeat(np.arange(4), 6)
     x = np.random.default_rng(0).normal(size=(24, 3))
     few = Audit(("linear",), shuffles=19).run(x, speaker % 2, speaker, name="gender")
-    vector_page.write([few], tmp_path, table="v.csv")
+    vector_page.write([few], tmp_path, SOURCE)
     text = words((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert "cannot reliably report a leak and has no power: the secret can be shuffled in" in text
     assert "above 1.00" not in text

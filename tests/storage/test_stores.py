@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -136,6 +137,12 @@ def test_a_table_over_the_limit_is_not_copied(memory: str) -> None:
         storage.local_copy(file, 99),
     ):
         pass
+
+
+def test_a_file_has_one_hash_here_and_behind_a_url(memory: str, tmp_path: Path) -> None:
+    places = (tmp_path / "x.csv", location(memory) / "x.csv")
+    digests = {storage.file_sha256(storage.write(place, "0.5\n"), 4) for place in places}
+    assert digests == {hashlib.sha256(b"0.5\n").hexdigest()}
 
 
 def test_a_bucket_that_is_absent_is_an_error(s3: str) -> None:

@@ -1,8 +1,9 @@
-"""The scaled space of recordings of other people depends on no speaker of the study."""
+"""The scaled space of synthetic speech, or of other people, depends on no speaker of the study."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -34,6 +35,23 @@ def prepare(made: Made, is_public: np.ndarray, public: np.ndarray | None = None)
         public=made.corpus.select(rows),
         jobs=1,
     )
+
+
+def test_two_fits_of_other_people_have_the_same_space(made: Made, tmp_path: Path) -> None:
+    half = np.isin(made.corpus.speaker, np.unique(made.corpus.speaker)[:15])
+    first, second = (
+        protocol.prepare(
+            made.corpus.select(rows), "mel", BUNDLE_OPTIONS, max_draws=1, cache=tmp_path, jobs=1
+        )
+        for rows in (half, ~half)
+    )
+    fixed = BUNDLE_OPTIONS.fixed_space("mel")
+    assert fixed is not None
+    for inputs in (first, second):
+        assert inputs.scaling(np.arange(9), BUNDLE_OPTIONS).hash == fixed.hash
+        z = protocol.space(inputs, inputs.draws[0], BUNDLE_OPTIONS)
+        assert np.array_equal(z, fixed(inputs.x))
+    assert BUNDLE_OPTIONS.fixed_space(str(made.vectors)) is None
 
 
 def test_public_recordings_alone_decide_the_space(made: Made) -> None:

@@ -12,6 +12,7 @@ import pytest
 from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
 from sordino.features import Preprocess, PreprocessFitter
+from sordino.features.synthetic_space import synthetic_space
 from sordino.nn.fit import Plan, Settings
 from sordino.release import Drawn, DrawnFitter, MixtureFitter, ReplacementFitter
 from sordino.study.shipped_membership import shipped_membership
@@ -76,6 +77,16 @@ def test_scaling_of_few_speakers_recognises_an_unusual_voice() -> None:
     assert min(figures["scaling"]["speaker"]) > 0.9
 
 
+def test_the_mean_of_recordings_recognises_each_once_whitened() -> None:
+    data = synthetic_vectors(speakers=8, rows=32)
+    random = np.random.default_rng(0)
+    sizes = np.logspace(0, -3, 60)  # voices differ much in few directions
+    rotation = np.linalg.qr(random.normal(size=(60, 60)))[0]
+    x = ((random.normal(size=(len(data.z), 60)) * sizes) @ rotation).astype(np.float32)
+    figures = shipped_membership({}, x, data.corpus, scaling(x), 0)
+    assert min(figures["scaling"]["recording"]) > 0.7
+
+
 @pytest.mark.slow
 def test_a_mixture_is_attacked_by_its_autoencoder_too() -> None:
     data = synthetic_vectors(speakers=16, rows=16)
@@ -90,10 +101,12 @@ def test_a_mixture_is_attacked_by_its_autoencoder_too() -> None:
     assert min(figures["drawn+rae-25"]["recording"]) > 0.55
 
 
-def test_a_public_space_recognises_no_recording() -> None:
+def test_a_space_of_synthetic_speech_recognises_no_recording() -> None:
     data = synthetic_vectors(speakers=16, rows=8)
-    x = np.random.default_rng(0).normal(size=(len(data.z), 100)).astype(np.float32)
-    public = PreprocessFitter("zscore", 64).fit(np.random.default_rng(1).normal(size=(90, 100)))
+    public = synthetic_space("mel", 64)
+    assert public is not None
+    x = np.random.default_rng(0).normal(size=(len(data.z), public.offset.size)).astype(np.float32)
+    x = np.asarray(public.offset + x / public.factor, np.float32)
     figures = shipped_membership({}, x, data.corpus, lambda _: public, 0)
     auc = [value for part in figures.values() for values in part.values() for value in values]
     assert min(auc) > 0.3

@@ -8,7 +8,9 @@ from sordino.attack.retraining import RetrainResult, retrain
 from sordino.attack.run import AttackResult, run, run_joint
 from sordino.attack.significance import permutation_test
 from sordino.attack.significance.null_distribution import Null
-from sordino.attack.vector_audit import Audit, AuditResult
+from sordino.attack.vector_audit import Audit
+from sordino.attack.vectors.result import AuditResult
+from sordino.attack.vectors.scorer import LeakageScorer, leakage_scorer
 from sordino.columns import PREDICTION_COLUMNS
 
 __all__ = [
@@ -20,11 +22,13 @@ __all__ = [
     "Audit",
     "AuditResult",
     "Judgement",
+    "LeakageScorer",
     "Null",
     "RetrainResult",
     "RiskAttacker",
     "RiskFitter",
     "available",
+    "leakage_scorer",
     "membership",
     "permutation_test",
     "pool_scores",

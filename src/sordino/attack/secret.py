@@ -99,6 +99,13 @@ class Secret:
         """The chance level of the UAR; 1/2 for a continuous secret, which is ranked."""
         return 1 / len(self.classes) if self.classes else 0.5
 
+    @property
+    def metric(self) -> str:
+        """The headline metric: `auc`, or `uar` for more than two classes. The AUC of a continuous
+        secret is its concordance.
+        """
+        return "auc" if len(self.classes) in (0, 2) else "uar"
+
     def folds(self, seed: int = 0) -> Rows:
         """The fold of each row, `(n,)`: speakers dealt evenly over the values of the secret.
 

@@ -13,7 +13,7 @@ selected for each fold on the *other* folds: its scores of a speaker have no par
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -21,26 +21,24 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
-from sordino import metrics, parallel
+from sordino import parallel
 from sordino.attack import row_sampling
 from sordino.attack.attackers import kernels, scaling
 from sordino.attack.attackers.families import QUICK, QUICK_TABLE, available, score_attackers
 from sordino.attack.attackers.score_table import ScoreTable
 from sordino.attack.pooling import POOL_SIZES, patient_guesses
 from sordino.attack.secret import MAX_CLASSES, Secret, labels_of
-from sordino.attack.selection import BEST, predict, predict_speakers
+from sordino.attack.selection import predict, predict_speakers
 from sordino.attack.significance import permutation_test
 from sordino.attack.significance import power as planted_leaks
 from sordino.attack.splits import SplitPlan, crossfit
+from sordino.attack.vectors.result import AuditResult
+from sordino.columns import REFERENCE, RELEASED
 from sordino.corpora import labels
 from sordino.define import Knowledge
 from sordino.errors import AttackError
 from sordino.storage import Location
-from sordino.types import Matrix, Rows
-
-RELEASED: Final = "released"
-REFERENCE: Final = "none"
-"""The release that changes nothing: the unprotected vectors."""
+from sordino.types import Matrix, RowReader, Rows, vectors_at
 
 QUICK_SHUFFLES: Final = 199
 """Shuffles by default of quick families, which score a further shuffle at almost no cost."""
@@ -48,75 +46,14 @@ QUICK_SHUFFLES: Final = 199
 FULL_SHUFFLES: Final = 39
 """Shuffles by default of other families, which fit each shuffle."""
 
-MAX_AUC_DEFICIT: Final = 0.1
-"""A family with an AUC so much below the best one on the unprotected vectors gives no evidence for
-a release.
-"""
 
+@dataclass(eq=False, repr=False)
+class Audit(BaseEstimator):  # type: ignore[misc]
+    """Settings of an audit of tables, as an estimator of scikit-learn whose groups are speakers.
 
-@dataclass(frozen=True)
-class AuditResult:
-    """The result of an audit of one secret."""
-
-    secret: Secret
-    decision: permutation_test.Decision
-    guesses: pd.DataFrame
-    """One row per utterance and attacker (`columns.GUESS_COLUMNS`), on the table and on its
-    reference (`release`). The attacker (`knowledge`) is semi-informed or patient, or, with a
-    reference of the same width, ignorant.
-    """
-    speaker_guesses: pd.DataFrame
-    """The same for the best attacker on whole speakers: one row per speaker."""
-    rows: Rows
-    """The audited rows."""
-    available: int
-    """The number of rows of the table."""
-    config: dict[str, Any] = field(default_factory=dict)
-    power: Mapping[float, float] = field(default_factory=dict)
-    """From the AUC of a planted leak to the share of tables of this size in which it would be
-    reported (`significance.power`); empty if the test is `too_small` to report any.
-    """
-
-    @property
-    def speakers(self) -> int:
-        """The number of speakers of the audited rows."""
-        return len(np.unique(self.secret.speaker))
-
-    @property
-    def sensitivity(self) -> dict[str, Any]:
-        """The AUC that an attacker must reach to be reported, and the power by planted AUC; `None`
-        for both if the test is too small to report a leak.
-        """
-        if self.decision.too_small:
-            return {"reached_auc_reported": None, "power": None}
-        power = {f"{auc:g}": share for auc, share in self.power.items()}
-        return {"reached_auc_reported": self.decision.needed, "power": power}
-
-    def auc(self, attacker: str = BEST, release: str = RELEASED) -> float:
-        """The area under the ROC curve of an attacker's scores of single utterances; NaN for more
-        than two classes.
-        """
-        semi = self.guesses["knowledge"] == str(Knowledge.SEMI_INFORMED)
-        table = self.guesses[semi & (self.guesses["release"] == release)]
-        table = table[table["best"]] if attacker == BEST else table[table["attacker"] == attacker]
-        if len(self.secret.classes) != 2 or not len(table):
-            return float("nan")
-        return metrics.auc(table["truth"].to_numpy() == 1, table["score"].to_numpy())
-
-    @property
-    def unable(self) -> tuple[str, ...]:
-        """Families that are much worse than the best on the reference: a low AUC of theirs is no
-        evidence for the release.
-        """
-        families = list(dict.fromkeys(self.guesses["attacker"]))
-        areas = {family: self.auc(family, REFERENCE) for family in families}
-        top = max(areas.values(), default=float("nan"))
-        return tuple(family for family, auc in areas.items() if auc < top - MAX_AUC_DEFICIT)
-
-
-@dataclass(frozen=True)
-class Audit:
-    """Settings of an audit of tables, for users of scikit-learn: `Audit().run(X, secret, groups)`.
+    `Audit().run(X, secret, groups)` returns the result. `fit` takes the same arguments and keeps it
+    as `result_`, so that an audit can end a pipeline: `pipeline.fit(X, secret,
+    audit__groups=speakers)`. For a search, see `leakage_scorer`.
 
     - `families`: `attack.QUICK_TABLE`, `attack.FULL`, or some of them.
     - `shuffles`: of the secret. 199, the default of quick families, reach a p of 0.005. The default
@@ -143,11 +80,14 @@ class Audit:
     rows: int | None = None
     audits: int = 1
     seed: int = 0
-    estimators: Mapping[str, BaseEstimator] = field(default_factory=dict)
+    estimators: Mapping[str, BaseEstimator] | None = None
     jobs: int = 1
     cache: Location | None = None
 
     def __post_init__(self) -> None:
+        self._check()
+
+    def _check(self) -> None:
         if self.families or not self.estimators:
             kernels.check_families(self.families, available())
         if self.count < 1 or (self.rows is not None and self.rows < 1) or self.audits < 1:
@@ -162,50 +102,80 @@ class Audit:
         quick = set(self.families) <= set(QUICK_TABLE) and not self.estimators
         return QUICK_SHUFFLES if quick else FULL_SHUFFLES
 
-    def run(
+    def fit(
         self,
         X: ArrayLike,
+        y: ArrayLike,
+        groups: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Audit:
+        """Audit the secret `y` on vectors `X`; `result_` is the result.
+
+        A Series `y` gives the secret its name. Raises `AttackError` without `groups`, for
+        `sample_weight`, and in the cases of `run`.
+        """
+        check_unweighted(sample_weight)
+        if groups is None:
+            raise AttackError(
+                "no groups, expected the speaker of each row: pass groups=, in a pipeline "
+                "audit__groups="
+            )
+        name = getattr(y, "name", None)
+        self.result_ = self.run(X, y, groups, name=name if isinstance(name, str) else "secret")
+        self.n_features_in_ = self.result_.config["dimensions"]
+        return self
+
+    def run(
+        self,
+        X: ArrayLike | RowReader,
         secret: ArrayLike,
         groups: ArrayLike,
         *,
         name: str = "secret",
-        reference: ArrayLike | None = None,
+        reference: ArrayLike | RowReader | None = None,
     ) -> AuditResult:
         """The audit of a secret on vectors `X` `(n, d)`; `secret` and `groups`, the speakers, are
         `(n,)`.
 
         A numeric secret with more than ten values is continuous. `reference` `(n, any)` are the
-        unprotected vectors of the same rows. Raises `AttackError` for missing vectors and vectors
+        unprotected vectors of the same rows. Of vectors in a file (`RowReader`) only the audited
+        rows are read. Raises `AttackError` for missing vectors and vectors
         that are not finite, and in the cases of `Secret.of`.
         """
-        x = kernels.check_vectors(X)
+        self._check()
+        x = _checked(X, "vectors")
         values = labels_of(name, secret)
         speakers = labels.require_texts("speakers", groups, AttackError)
-        if not len(x) == len(values) == len(speakers):
+        count = x.shape[0]
+        if not count == len(values) == len(speakers):
             raise AttackError(
-                f"{len(x)} vectors, {len(values)} secrets, {len(speakers)} speakers, expected one "
+                f"{count} vectors, {len(values)} secrets, {len(speakers)} speakers, expected one "
                 "each a row: align them"
             )
         tables = {RELEASED: x}
         if reference is not None:
-            original = kernels.check_vectors(reference, "reference vectors")
-            if len(original) != len(x):
+            original = _checked(reference, "reference vectors")
+            if original.shape[0] != count:
                 raise AttackError(
-                    f"{len(original)} reference vectors for {len(x)} rows, expected as many: align "
-                    "them"
+                    f"{original.shape[0]} reference vectors for {count} rows, expected as many: "
+                    "align them"
                 )
             tables[REFERENCE] = original
         rows = self._sample(x.shape[1], values.ravel(), speakers.ravel())
         setting = _AuditSetting.of(self, Secret.of(name, values[rows], speakers[rows]))
-        sample = {release: scaling.in_range(vectors[rows]) for release, vectors in tables.items()}
+        sample = {
+            release: scaling.in_range(vectors_at(vectors, rows))
+            for release, vectors in tables.items()
+        }
         scores = {release: setting.score(vectors, release) for release, vectors in sample.items()}
         guesses = setting.guesses(sample, scores)
         guesses["row"] = rows[guesses["row"]]
         config = {
-            "families": [*self.families, *self.estimators],
+            "families": [*self.families, *(self.estimators or ())],
             "shuffles": self.count,
             "rows": len(rows),
-            "of": len(x),
+            "of": count,
+            "speakers_of": len(np.unique(speakers.astype(str))),
             "dimensions": x.shape[1],
             "seed": self.seed,
         }
@@ -218,7 +188,7 @@ class Audit:
                 sample[RELEASED], setting.secret, setting.fold, decision.critical, self.seed
             )
         return AuditResult(
-            setting.secret, decision, guesses, speaker_guesses, rows, len(x), config, power
+            setting.secret, decision, guesses, speaker_guesses, rows, count, config, power
         )
 
     def _sample(self, dimensions: int, secret: NDArray[Any], speaker: NDArray[Any]) -> Rows:
@@ -226,7 +196,7 @@ class Audit:
         size = row_sampling.count_rows(
             len(secret),
             dimensions,
-            [*self.families, *self.estimators],
+            [*self.families, *(self.estimators or ())],
             (1 + self.count) * _labellings(secret),
             audits=self.audits,
             processes=parallel.count_workers(self.jobs),
@@ -263,7 +233,7 @@ class _AuditSetting:
             shuffled,
             self.plan,
             audit.families,
-            custom=audit.estimators,
+            custom=audit.estimators or {},
             seed=audit.seed,
             jobs=audit.jobs,
             cache=audit.cache,
@@ -314,6 +284,20 @@ class _AuditSetting:
         before, after = ([pair[index] for pair in pairs] for index in (0, 1))
         table = predict(self.secret, self.plan, before, after)
         return [table.assign(release=RELEASED, knowledge=str(Knowledge.IGNORANT))]
+
+
+def check_unweighted(sample_weight: ArrayLike | None) -> None:
+    """Raise `AttackError` for weights of rows, which no audit uses."""
+    if sample_weight is not None:
+        raise AttackError(
+            "sample_weight was passed, expected none: an audit weighs all speakers alike. Leave it "
+            "out, or select the rows to audit"
+        )
+
+
+def _checked(data: ArrayLike | RowReader, noun: str) -> NDArray[np.floating[Any]] | RowReader:
+    """Vectors in memory after a check; those in a file are checked when they are read."""
+    return data if isinstance(data, RowReader) else kernels.check_vectors(data, noun)
 
 
 def _labellings(secret: NDArray[Any]) -> int:

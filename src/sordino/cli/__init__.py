@@ -45,6 +45,7 @@ VERBS: Final = {
     "compare": "Compare all releases on your recordings.",
     "study": "Study releases in noise, on another corpus, or adapted to a user.",
     "audit": "Test if an attacker infers a secret from a table of vectors.",
+    "schema": "Print the JSON Schema of a result.",
     "policy": "Check and explain a policy file.",
     "fit": "Fit a release for a policy and write a bundle for a device.",
     "bundle": "Show, sign and verify a bundle.",
@@ -64,7 +65,7 @@ SERVERS: Final = ("gateway", "serve", "store")
 
 USERS: Final = {
     "Researcher": ("demo", "corpus", "extract", "words", "reproduce", "compare", "study"),
-    "Auditor": ("audit",),
+    "Auditor": ("audit", "schema"),
     "Builder": ("policy", "fit", "bundle"),
     "Operator": ("release", "budget", "gateway", "bench", "serve", "store"),
 }

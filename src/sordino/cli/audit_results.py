@@ -3,74 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sordino.cli.output import print_lines, print_table, warn, write_json
 
 if TYPE_CHECKING:
-    import pandas as pd
     from rich.table import Table
 
-    from sordino.attack.vector_audit import AuditResult
+    from sordino.attack.vectors.result import AuditResult
     from sordino.cli.audit_table import AuditInput
     from sordino.report.estimate_table import Estimates
+    from sordino.report.vector_page import Report
     from sordino.storage import Location
 
 
 def print_results(
     results: Mapping[str, AuditResult],
     secrets: Sequence[str],
-    estimates: pd.DataFrame,
+    written: Report,
     report: Location,
     json: str | None,
     vectors: AuditInput,
 ) -> None:
     """Print the dimensions, the verdict on each secret and the utility for each task; optionally
-    write dimensions and verdicts as JSON.
+    write the record as JSON.
     """
     from sordino.report.estimate_table import Estimates
-    from sordino.report.vector_page import above_original, sampling_notes
+    from sordino.report.vector_page import sampling_notes
 
-    look = Estimates(estimates)
+    look = Estimates(written.estimates)
     audits = [results[name] for name in secrets]
-    warnings = [*vectors.warnings, *above_original(audits, look)]
-    warn(warnings)
+    warn(written.record["warnings"])
     if json:
-        verdicts = {"report": str(report), **_verdicts(audits), "identity": _identity(look)}
-        write_json(json, {**verdicts, **vectors.columns, "warnings": warnings})
+        write_json(json, {"report": str(report), **written.record})
     if json == "-":
         return
     print_lines(vectors.lines)
     print_lines(sampling_notes(audits))
     print_table(_table(results, secrets, look), report)
     print_lines([line for line in (_summary(audits, look),) if line])
-
-
-def _verdicts(audits: Sequence[AuditResult]) -> dict[str, Any]:
-    """The verdict on each secret, and the number of rows that it rests on."""
-    return {
-        "verdict": {
-            audit.secret.name: {"verdict": audit.decision.answer, "p": audit.decision.p}
-            for audit in audits
-        },
-        **{
-            figure: {audit.secret.name: audit.sensitivity[figure] for audit in audits}
-            for figure in ("reached_auc_reported", "power")
-        },
-        "rows": {
-            audit.secret.name: {"audited": len(audit.rows), "of": audit.available}
-            for audit in audits
-        },
-    }
-
-
-def _identity(look: Estimates) -> dict[str, Any]:
-    """Figures of the best trained attacker on who speaks; empty if speakers have one row each."""
-    from sordino.report.vector_sections import best_attacker
-
-    metrics = ("uar", "eer", "linkability", "singling_out", "rank_bits")
-    figures = {metric: best_attacker(look, "speaker", metric) for metric in metrics}
-    return {name: figure._asdict() for name, figure in figures.items() if figure.n}
 
 
 def _summary(audits: Sequence[AuditResult], look: Estimates) -> str:
@@ -97,27 +68,31 @@ def _summary(audits: Sequence[AuditResult], look: Estimates) -> str:
 
 
 def _table(results: Mapping[str, AuditResult], secrets: Sequence[str], look: Estimates) -> Table:
-    """The best attacker on each secret and task, beside the original vectors and chance."""
+    """The best attacker on each secret and task, beside chance and the original vectors, if they
+    are there.
+    """
     from rich.table import Table
 
-    from sordino.report.tables import limits, number
-    from sordino.report.vector_sections import best_attacker, metric_of
+    from sordino.report.tables import graded, number
+    from sordino.report.vector_sections import best_attacker, titles
 
+    original = "none" in titles(list(results.values()))
     table = Table(title="Retrained attacker")
-    for name in ("secret or task", "verdict", "p", "AUC, one utterance", "original", "chance"):
+    for name in ("secret or task", "verdict", "p", "AUC, one utterance"):
+        table.add_column(name)
+    for name in (*(["original"] if original else []), "chance"):
         table.add_column(name)
     for name, audit in results.items():
-        metric = metric_of(audit.secret)
-        estimate, original = (
-            best_attacker(look, name, metric, release) for release in ("released", "none")
-        )
+        metric = audit.secret.metric
+        estimate = best_attacker(look, name, metric)
         unit = " (UAR)" if metric == "uar" else ""
         verdict = (audit.decision.answer, f"{audit.decision.p:.3g}")
+        before = [number(best_attacker(look, name, metric, "none").value)] if original else []
         table.add_row(
             name,
             *(verdict if name in secrets else ("task", "")),
-            f"{number(estimate.value)} {limits(estimate)}{unit}",
-            number(original.value),
+            f"{graded(estimate)}{unit}",
+            *before,
             number(estimate.chance),
         )
     return table

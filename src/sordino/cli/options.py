@@ -224,8 +224,8 @@ PublicOption = Annotated[
     typer.Option(
         "--public",
         metavar="NAME=PATH",
-        help="Recordings of other people that decide scaling and principal components, so that "
-        "these tell nothing of the fitting speakers; repeatable.",
+        help="Recordings of other people that decide scaling and principal components, for "
+        "features without a scaled space of synthetic speech; repeatable.",
     ),
 ]
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
 from sordino import storage
-from sordino.progress import NO_PROGRESS, printable
+from sordino.errors import SordinoError
+from sordino.progress import printable
 from sordino.storage import Location
 
 if TYPE_CHECKING:
@@ -23,6 +26,25 @@ if TYPE_CHECKING:
 
 WIDE: Final = 140
 """Characters per line if standard output is no terminal; a table may be wider."""
+
+WIDEST: Final = 1000
+"""Characters per line that a table may need."""
+
+
+def timestamp() -> str:
+    """The time in UTC (ISO 8601, to the second), or that of `SOURCE_DATE_EPOCH` if it is set.
+
+    Raises `SordinoError` for a value of the variable that is no number of seconds.
+    """
+    text = os.environ.get("SOURCE_DATE_EPOCH")
+    try:
+        time = datetime.now(UTC) if text is None else datetime.fromtimestamp(int(text), UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise SordinoError(
+            f"SOURCE_DATE_EPOCH={text}: expected seconds since 1970, such as 1767225600: correct "
+            "it, or unset it"
+        ) from error
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def console() -> Console:
@@ -47,15 +69,12 @@ def warn(lines: Sequence[str]) -> None:
         typer.secho(f"warning: {printable(' '.join(line.split()))}", fg="yellow", err=True)
 
 
-def announce(line: str) -> None:
-    """Print the work that begins to standard error, unless progress is unwanted."""
-    if not NO_PROGRESS.get():
-        typer.echo(printable(line), err=True)
-
-
 def print_table(table: Table, path: Location) -> None:
-    """Print a table, then the path of the full result."""
+    """Print a table, whole if standard output is no terminal, then the path of the full result."""
     terminal = console()
+    if not sys.stdout.isatty():
+        options = terminal.options.update(max_width=WIDEST)
+        terminal.width = max(WIDE, terminal.measure(table, options=options).maximum)
     terminal.print(table, markup=False)
     terminal.print(str(path), soft_wrap=True, markup=False, highlight=False)
 

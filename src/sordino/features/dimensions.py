@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from sordino.corpora.labels import fold, near
 from sordino.corpora.table import OPTIONAL, UTTERANCE_COLUMNS
 from sordino.errors import FeatureError
-from sordino.features.csv_table import decimal_commas
-from sordino.features.tables import KEY_COLUMNS
+from sordino.features.formats.csv_table import decimal_commas
+from sordino.features.formats.names import KEY_COLUMNS
 from sordino.storage import Location
 
 RESERVED: Final = frozenset((*UTTERANCE_COLUMNS, *OPTIONAL, *KEY_COLUMNS))

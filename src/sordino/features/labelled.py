@@ -21,8 +21,9 @@ from sordino.corpora import labels
 from sordino.corpora.labels import fold, near, quote
 from sordino.corpora.table import NUMBERS
 from sordino.errors import FeatureError
-from sordino.features.dimensions import RESERVED, ColumnChoice, abbreviate, choose_columns, matrix
-from sordino.features.tables import distinct_ends, read_table
+from sordino.features.dimensions import RESERVED, ColumnChoice, abbreviate, choose_columns
+from sordino.features.large import BlockTable, MemoryTable, VectorRows, open_vectors
+from sordino.features.tables import distinct_ends
 from sordino.storage import Location
 
 CLASSES: Final = 10
@@ -34,13 +35,15 @@ class Labelled:
     """The vectors and labels of a table."""
 
     path: Location
-    x: NDArray[np.float64]
-    """`(rows, dims)`"""
+    x: NDArray[np.float64] | VectorRows
+    """`(rows, dims)`; of a table in blocks, rows that are read on request."""
     labels: pd.DataFrame
     """One column a label: text without changes, or numbers where it is continuous."""
     choice: ColumnChoice
     metadata: pd.DataFrame
-    """The columns that are no dimension, labels included, without changes."""
+    """The columns that are no dimension, labels included, without changes; of a table in blocks,
+    those with the name of a label or a key.
+    """
     warnings: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -54,9 +57,11 @@ def read_labelled(
     ignore: Sequence[str] = (),
     columns: Sequence[str] = (),
     continuous: Sequence[str] = (),
+    array_labels: Location | None = None,
 ) -> Labelled:
     """The vectors and labels of a table; `names` are the columns of labels, for `columns` and
-    `ignore` see `choose_columns`.
+    `ignore` see `choose_columns`, and for `array_labels`, the table of the labels of an array, and
+    for tables that are larger than memory `sordino.features.large`.
 
     Labels are text without changes. Labels in `continuous` are numbers, and so are the numeric
     columns of a corpus (age, valence, ...) with more than ten values. Raises `FeatureError` for an
@@ -70,7 +75,8 @@ def read_labelled(
         raise FeatureError(
             f"--continuous {unlabelled[0]}: not among the labels ({', '.join(names)}): add it"
         )
-    frame = read_table(path, {*names, *ignore, *RESERVED} - {"start", "end"})
+    table = open_vectors(path, {*names, *ignore, *RESERVED} - {"start", "end"}, array_labels)
+    frame = table.sample
     for name in names:
         if name not in frame.columns:
             unused = " as one array a row" if name in frame.attrs.get("unused", ()) else ""
@@ -79,7 +85,8 @@ def read_labelled(
                 f"the table's ({abbreviate([*map(str, frame.columns)])}): {_step_without(name)}"
             )
     choice = choose_columns(path, frame, names, ignore, columns)
-    read = {name: _label(path, name, frame[name], name in continuous) for name in names}
+    metadata = _metadata(table, names, choice)
+    read = {name: _label(path, name, metadata[name], name in continuous) for name in names}
     messages = [
         line
         for name in names
@@ -88,12 +95,21 @@ def read_labelled(
     ]
     if separated := frame.attrs.get("separated"):
         messages.append(f"{path.name} is separated by {separated}, not by commas, and was read so.")
-    other_columns = [str(name) for name in frame.columns if name not in set(choice.dimensions)]
-    x = matrix(frame, choice.dimensions)
+    x = table.vectors(choice.dimensions)
     labelled = pd.DataFrame(
         {name: pd.Series(values, dtype=values.dtype) for name, values in read.items()}
     )
-    return Labelled(path, x, labelled, choice, frame[other_columns], (*choice.warnings, *messages))
+    return Labelled(path, x, labelled, choice, metadata, (*choice.warnings, *messages))
+
+
+def _metadata(
+    table: MemoryTable | BlockTable, names: Sequence[str], choice: ColumnChoice
+) -> pd.DataFrame:
+    """The columns that are no dimension; of a table in blocks, labels and keys."""
+    others = [str(name) for name in table.sample.columns if name not in set(choice.dimensions)]
+    if isinstance(table, BlockTable):
+        others = [name for name in others if name in names or fold(name) in RESERVED]
+    return table.cells(others)
 
 
 def _step_without(name: str) -> str:
@@ -117,21 +133,23 @@ def read_reference(
     """
     path = storage.location(path)
     apart = [str(name) for name in table.metadata.columns]
-    frame = read_table(path, {*apart, *ignore, *RESERVED} - {"start", "end"})
-    if len(frame) != len(table):
+    reference = open_vectors(path, {*apart, *ignore, *RESERVED} - {"start", "end"})
+    if len(reference) != len(table):
         raise FeatureError(
-            f"{path}: {len(frame)} rows, expected the {len(table)} of {table.path}, in their "
+            f"{path}: {len(reference)} rows, expected the {len(table)} of {table.path}, in their "
             "order: write it anew"
         )
+    frame = reference.sample
     here = [name for name in apart if name in frame.columns]
     choice = choose_columns(path, frame, here, ignore, columns, strict=False)
-    warnings = _agree(path, frame, table, here)
+    metadata = reference.cells(here)
+    warnings = _agree(path, metadata, table, here)
     return Labelled(
         path,
-        matrix(frame, choice.dimensions),
+        reference.vectors(choice.dimensions),
         frame[[]],
         choice,
-        frame[here],
+        metadata,
         (*choice.warnings, *warnings),
     )
 

@@ -56,7 +56,7 @@ class Preprocess:
             object.__setattr__(self, name, array)
 
     def __call__(self, x: NDArray[np.floating]) -> NDArray[np.float32]:
-        _check(x, self.offset.size)
+        check_features(x, self.offset.size)
         z = _scaled(x, self.offset, self.factor, self.config["clip"])  # (n, d)
         return np.asarray((z - self.mean) @ self.components.T, dtype=np.float32)  # (n, k)
 
@@ -67,7 +67,7 @@ class Preprocess:
         suffice: the common offset of environment and people is subtracted
         (`docs/builder/carrying-over.md`). Raises `FeatureError` like a call.
         """
-        _check(x, self.offset.size)
+        check_features(x, self.offset.size)
         return replace(
             self, mean=_scaled(x, self.offset, self.factor, self.config["clip"]).mean(axis=0)
         )
@@ -132,8 +132,8 @@ class PreprocessFitter:
 
     def fit(self, x: NDArray[np.floating]) -> Preprocess:
         """Fit on these rows, `(n, d)`. Raises `FeatureError` for fewer than two different rows."""
-        clip = self._range()
-        _check(x)
+        clip = self.clip_range()
+        check_features(x)
         if len(x) < 2:
             raise FeatureError(
                 "one row, expected at least two to see how they differ: fit on more utterances"
@@ -144,7 +144,7 @@ class PreprocessFitter:
         config = {"scale": self.scale, "components": self.components, "clip": list(clip)}
         return Preprocess(config, offset, factor, mean, _principal(z, self.components))
 
-    def _range(self) -> tuple[float, float]:
+    def clip_range(self) -> tuple[float, float]:
         """The range for clipping; raises for invalid settings."""
         if self.scale not in SCALE_RANGES:
             raise FeatureError(
@@ -168,19 +168,19 @@ Scaler = Callable[[NDArray[np.float64]], tuple[NDArray[np.float64], NDArray[np.f
 
 def _minmax(x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     low = x.min(axis=0)
-    return low, _inverse(x.max(axis=0) - low)
+    return low, inverse_spread(x.max(axis=0) - low)
 
 
 def _zscore(x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     # rounding makes the standard deviation of equal numbers differ from 0
     constant = x.max(axis=0) == x.min(axis=0)
-    return x.mean(axis=0), _inverse(np.where(constant, 0, x.std(axis=0)))
+    return x.mean(axis=0), inverse_spread(np.where(constant, 0, x.std(axis=0)))
 
 
 _SCALERS: Final[dict[str, Scaler]] = {"minmax": _minmax, "zscore": _zscore}
 
 
-def _inverse(spread: NDArray[np.float64]) -> NDArray[np.float64]:
+def inverse_spread(spread: NDArray[np.float64]) -> NDArray[np.float64]:
     """1 / spread, and 0 for constant columns."""
     return np.divide(1, spread, out=np.zeros_like(spread), where=spread > np.finfo(np.float64).tiny)
 
@@ -212,7 +212,7 @@ def _principal(z: NDArray[np.float64], components: int) -> NDArray[np.float64]:
     return directions
 
 
-def _check(x: NDArray[np.floating], width: int | None = None) -> None:
+def check_features(x: NDArray[np.floating], width: int | None = None) -> None:
     if x.ndim != 2 or not x.size or (width is not None and x.shape[1] != width):
         raise FeatureError(
             f"vectors of shape {x.shape}, expected (rows, {width or 'dims'}) with one row or more: "

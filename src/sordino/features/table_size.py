@@ -34,7 +34,22 @@ def check_memory(path: str | Path) -> None:
     size in its header: its reader checks it with `check_bytes` before it decodes the text.
     """
     path = Path(path)
-    check_bytes(path, _bytes(path))
+    check_bytes(path, decoded_bytes(path))
+
+
+def decoded_bytes(path: Path) -> int:
+    """Bytes of the numbers of a table after it is decoded; 0 for an unreadable one."""
+    with storage.as_storage_error(path):
+        if path.is_dir():  # a folder of shards
+            return sum(map(_parquet, path.glob("shard-*.parquet")))
+        if not path.is_file():
+            return 0
+        size, suffix = path.stat().st_size, path.suffix.lower()
+        if suffix == ".parquet":
+            return _parquet(path)
+        if suffix == ".npz":
+            return _zipped(path)
+        return CSV_FACTOR * size
 
 
 def check_bytes(path: Path, size: int) -> None:
@@ -73,20 +88,6 @@ def text_bytes(column: Any) -> int:
 
 
 _SMALLER: Final = "write a table of fewer rows, drawn evenly from all speakers, or of fewer columns"
-
-
-def _bytes(path: Path) -> int:
-    with storage.as_storage_error(path):
-        if path.is_dir():  # a folder of shards
-            return sum(map(_parquet, path.glob("shard-*.parquet")))
-        if not path.is_file():
-            return 0
-        size, suffix = path.stat().st_size, path.suffix.lower()
-        if suffix == ".parquet":
-            return _parquet(path)
-        if suffix == ".npz":
-            return _zipped(path)
-        return CSV_FACTOR * size
 
 
 def _parquet(path: Path) -> int:

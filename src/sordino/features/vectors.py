@@ -22,8 +22,8 @@ from sordino.corpora.labels import fold, quote
 from sordino.corpora.table import NUMBERS, Corpus
 from sordino.errors import FeatureError
 from sordino.features.dimensions import RESERVED, check_numbers, matrix
+from sordino.features.formats.names import KEY_COLUMNS
 from sordino.features.tables import (
-    KEY_COLUMNS,
     TABLE_SUFFIXES,
     distinct_ends,
     read_table,

@@ -11,12 +11,40 @@ import copy
 import math
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 
 Batch = Mapping[str, Tensor]
+
+BLOCK_ROWS: Final = 1 << 16
+"""Validation rows of which the loss is computed at once."""
+
+
+class RowView:
+    """Some rows of a tensor, gathered batch by batch. The tensor may be mapped from a file that is
+    larger than the memory.
+
+    >>> view = RowView(torch.arange(9.0) ** 2, torch.tensor([8, 2, 4]))
+    >>> len(view), view[torch.tensor([2, 0])]
+    (3, tensor([16., 64.]))
+    """
+
+    def __init__(self, values: Tensor, rows: Tensor) -> None:
+        self.values, self.rows = values, rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, rows: Tensor | slice) -> Tensor:
+        return self.values[self.rows[rows]]
+
+
+def row_view(values: Tensor, rows: Tensor) -> Tensor:
+    """A `RowView`, typed as the tensor that it stands for in a `Job`, which takes batches of it."""
+    return cast("Tensor", RowView(values, rows))
+
 
 Loss = Callable[[Callable[..., Any], Batch], Tensor]
 """A network and the rows of a batch by name to the loss of each row, shape `(rows,)`."""
@@ -39,8 +67,9 @@ class Job:
     """One network to train; `seed` determines dropout, noise and the order of batches.
 
     `train` and `validation` map names, `x` among them, to tensors with rows as their first
-    dimension. Without `validation` the network is trained for all epochs and the last weights stay.
-    `refresh` creates new training rows for each epoch (0, 1, ...). Training does not change a job.
+    dimension, or to a `row_view`, of which `fit` reads batches. Without `validation` the network is
+    trained for all epochs and the last weights stay. `refresh` creates new training rows for each
+    epoch (0, 1, ...). Training does not change a job.
     """
 
     module: nn.Module
@@ -108,16 +137,14 @@ def fit(job: Job) -> TrainedNetwork:
             module.train()
             for rows in batches(len(train["x"]), settings.batch, generator):
                 optimizer.zero_grad()
-                loss = job.loss(
-                    module, {name: values[rows] for name, values in train.items()}
-                ).mean()
+                loss = job.loss(module, batch_rows(train, rows)).mean()
                 torch.autograd.backward(loss)
                 optimizer.step()
             if job.validation is None:
                 continue
             module.eval()
             with torch.no_grad():
-                history.append(float(job.loss(module, job.validation).mean()))
+                history.append(float(_losses(job.loss, module, job.validation).mean()))
             if history[-1] < best:
                 best, last, state = history[-1], epoch, copy.deepcopy(module.state_dict())
             elif epoch - last >= settings.patience:
@@ -126,6 +153,19 @@ def fit(job: Job) -> TrainedNetwork:
         return TrainedNetwork(module.eval(), math.nan, ())
     module.load_state_dict(state)
     return TrainedNetwork(module.eval(), best, tuple(history))
+
+
+def batch_rows(batch: Batch, rows: Tensor | slice) -> dict[str, Tensor]:
+    """Some rows of a training."""
+    return {name: values[rows] for name, values in batch.items()}
+
+
+def _losses(loss: Loss, module: nn.Module, batch: Batch) -> Tensor:
+    """The loss of each row, `(rows,)`, computed in blocks."""
+    starts = range(0, len(batch["x"]), BLOCK_ROWS)
+    return torch.cat(
+        [loss(module, batch_rows(batch, slice(start, start + BLOCK_ROWS))) for start in starts]
+    )
 
 
 def batches(rows: int, size: int, generator: torch.Generator, steps: int = 0) -> Tensor:

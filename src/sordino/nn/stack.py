@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state
 
-from sordino.nn.fit import Batch, Job, Loss, TrainedNetwork, batches
+from sordino.nn.fit import Batch, Job, Loss, TrainedNetwork, batch_rows, batches
 
 
 def fit_stacks(jobs: Sequence[Job], device: str = "cuda") -> list[TrainedNetwork]:
@@ -166,17 +166,19 @@ class _Stack:
 
 
 def _padded(rows: Sequence[Batch], device: str) -> tuple[dict[str, Tensor], Tensor]:
-    """Batches as one, `(networks, rows, ...)`, with short batches filled by their first row, and a
-    mask of the rows that count.
+    """Batches as one in memory, `(networks, rows, ...)`, with short batches filled by their first
+    row, and a mask of the rows that count.
     """
     longest = max(len(batch["x"]) for batch in rows)
     counts = torch.stack([(torch.arange(longest) < len(batch["x"])).float() for batch in rows])
+
+    whole = [batch_rows(batch, slice(None)) for batch in rows]
 
     def filled(values: Tensor) -> Tensor:
         return torch.cat([values, values[:1].expand(longest - len(values), *values.shape[1:])])
 
     tensors = {
-        name: torch.stack([filled(batch[name]) for batch in rows]).to(device) for name in rows[0]
+        name: torch.stack([filled(batch[name]) for batch in whole]).to(device) for name in rows[0]
     }
     return tensors, counts.to(device)
 

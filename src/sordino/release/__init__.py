@@ -27,6 +27,7 @@ from sordino.release.identity import Identity, IdentityFitter
 from sordino.release.noise import Noise, NoiseFitter
 from sordino.release.protocol import Fitter, Release, as_vectors
 from sordino.release.registry import FITTERS, Family, added, family, load, register, resolve
+from sordino.release.scaled_space import ScaledSpace
 
 __all__ = [
     "EMBEDDINGS",
@@ -56,6 +57,7 @@ __all__ = [
     "Release",
     "ReplacementFitter",
     "RetainingFitter",
+    "ScaledSpace",
     "SpeakerStatistics",
     "added",
     "as_vectors",

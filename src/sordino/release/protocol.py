@@ -78,11 +78,11 @@ class Fitter(Protocol):
 
 
 def as_vectors(z: Vectors, width: int) -> Vectors:
-    """`z` as float32 of shape `(n, width)`.
+    """`z` as float32 of shape `(n, width)`; vectors that are mapped from a file stay there.
 
     Raises `ReleaseError` for an empty array, another width and numbers that are not finite.
     """
-    z = np.asarray(z, dtype=np.float32)
+    z = np.asanyarray(z, dtype=np.float32) if is_mapped(z) else np.asarray(z, dtype=np.float32)
     if z.ndim != 2 or z.shape[1] != width or not len(z):
         raise ReleaseError(
             f"vectors of shape {z.shape}, expected (n, {width}) with one or more: "
@@ -94,6 +94,11 @@ def as_vectors(z: Vectors, width: int) -> Vectors:
             f"{rows} vector(s) with NaN or infinity, expected finite numbers: leave those rows out"
         )
     return z
+
+
+def is_mapped(z: NDArray[Any]) -> bool:
+    """Whether vectors are mapped from a file (`np.memmap` of mode `c`, which torch can read)."""
+    return isinstance(z, np.memmap) and z.flags.writeable
 
 
 def errors_of_release(method: Any, name: str) -> AbstractContextManager[None]:

@@ -8,7 +8,9 @@ from torch import Tensor
 from sordino.corpora.table import Corpus, sensitive_or_neutral
 from sordino.define import ROLES, Role
 from sordino.errors import ReleaseError
+from sordino.nn.fit import row_view
 from sordino.policy import Policy
+from sordino.release.protocol import is_mapped
 from sordino.types import Codes, Rows, Vectors
 
 
@@ -24,7 +26,10 @@ def hidden(policy: Policy, corpus: Corpus, rows: Rows) -> list[Codes]:
 
 
 class TrainingRows:
-    """Vectors `(utterances, d)`, roles and genders `(utterances,)`, as tensors."""
+    """Vectors `(utterances, d)`, roles and genders `(utterances,)`, as tensors.
+
+    Vectors that are mapped from a file are not copied: a training reads them batch by batch.
+    """
 
     def __init__(self, z: Vectors, role: Codes, gender: Codes) -> None:
         if len(z) != len(role):
@@ -32,7 +37,8 @@ class TrainingRows:
                 f"{len(z)} vectors for {len(role)} utterances, expected one for each: extract "
                 "the features again"
             )
-        self.x = torch.from_numpy(z.copy())
+        self.mapped = is_mapped(z)
+        self.x = torch.from_numpy(z if self.mapped else z.copy())
         self.role, self.gender = torch.from_numpy(role), torch.from_numpy(gender)
 
     def require(self, rows: Rows) -> Tensor:
@@ -46,8 +52,13 @@ class TrainingRows:
                 )
         return tensor
 
+    def vectors(self, rows: Tensor) -> Tensor:
+        """`x` of `rows`, `(rows, d)`; a `row_view` where it is mapped from a file."""
+        return row_view(self.x, rows) if self.mapped else self.x[rows]
+
     def batch(self, rows: Tensor) -> dict[str, Tensor]:
-        return {"x": self.x[rows], "gender": self.gender[rows]}
+        """Vectors and genders of `rows`."""
+        return {"x": self.vectors(rows), "gender": self.gender[rows]}
 
     def with_role(self, role: Role, rows: Tensor) -> Tensor:
         """The rows among `rows` that have a role."""
@@ -55,9 +66,9 @@ class TrainingRows:
 
     def replace(self, rows: Tensor, pool: Tensor, generator: torch.Generator) -> Tensor:
         """`x` of `rows`, sensitive ones replaced by random neutral rows of `pool`, `(rows, d)`."""
-        target = self.x[rows].clone()
+        source = rows.clone()
         sensitive = self.role[rows] == Role.SENSITIVE
         neutral = self.with_role(Role.NEUTRAL, pool)
         draw = torch.randint(len(neutral), (int(sensitive.sum()),), generator=generator)
-        target[sensitive] = self.x[neutral[draw]]
-        return target
+        source[sensitive] = neutral[draw]
+        return self.vectors(source)

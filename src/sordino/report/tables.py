@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from sordino.attack.vectors.estimates import grade
 from sordino.report.estimate_table import Estimate
 
 CANNOT_TELL: Final = "cannot tell"
@@ -66,6 +67,17 @@ def limits(estimate: Estimate) -> str:
     if math.isnan(estimate.low) or math.isnan(estimate.high):
         return CANNOT_TELL
     return f"[{number(estimate.low)}, {number(estimate.high)}]"
+
+
+def graded(estimate: Estimate) -> str:
+    """An estimate with its interval and its grade (`attack.vectors.estimates.grade`).
+
+    >>> graded(Estimate(0.57, 0.53, 0.61, 240, 24, 0.5)), graded(Estimate(0.57, chance=0.5))
+    ('0.57 [0.53, 0.61]: weak', '0.57: cannot tell')
+    """
+    words = grade(estimate.value, estimate.low, estimate.chance)
+    interval = "" if words == CANNOT_TELL else f" {limits(estimate)}"
+    return f"{number(estimate.value)}{interval}: {words}"
 
 
 def with_interval(estimate: Estimate) -> tuple[Cell, Cell]:

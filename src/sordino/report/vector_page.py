@@ -4,67 +4,56 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from sordino import storage
 from sordino.attack.attackers.families import FULL
-from sordino.attack.vector_audit import REFERENCE, RELEASED, AuditResult
+from sordino.attack.vectors.estimates import SpeakerAttacks, measure_vectors
+from sordino.attack.vectors.result import AuditResult
+from sordino.columns import REFERENCE, RELEASED
 from sordino.define import Knowledge
 from sordino.report import glossary, release_page, vector_sections
+from sordino.report.audit_record import AuditSource, record
 from sordino.report.estimate_table import Estimates
 from sordino.report.page import Card, Page, Section, Terms, settings
-from sordino.report.record import settled, versions
-from sordino.report.tables import limits, number
-from sordino.report.vector_estimates import SpeakerAttacks, measure_vectors
-from sordino.report.vector_sections import best_attacker, metric_of, with_reference
+from sordino.report.tables import graded, limits, number
+from sordino.report.vector_sections import best_attacker, with_reference
 from sordino.storage import Location
 
-SELECTION_GAIN: Final = 0.02
-"""The random gain from the selection of an attacker, above which a warning is given."""
+
+class Report(NamedTuple):
+    """The content of the files of an audit."""
+
+    estimates: pd.DataFrame
+    """The rows of `estimates.csv`."""
+    record: dict[str, Any]
+    """The content of `run.json`."""
 
 
 def write(
     audits: Sequence[AuditResult],
     folder: str | Location,
+    source: AuditSource,
     *,
-    table: str,
     tasks: Sequence[AuditResult] = (),
     speaker_attacks: SpeakerAttacks | None = None,
-    columns: Mapping[str, Any] | None = None,
-    warnings: Sequence[str] = (),
-) -> pd.DataFrame:
-    """Write `estimates.csv`, `run.json` and `report.html` of audits; returns the estimates.
+) -> Report:
+    """Write `estimates.csv`, `run.json` and `report.html` of audits; returns their content.
 
-    `table` is the name of the vectors. `tasks` are audits of labels that should stay recognisable.
-    `columns` lists the columns of the table by use; `warnings` are shown at the top of the page.
-    Raises `StorageError` if a file cannot be written.
+    `source` states the input. `tasks` are audits of labels that should stay recognisable. Raises
+    `StorageError` if a file cannot be written.
     """
     folder = storage.folder(folder)
     by_secret = {audited.secret.name: audited for audited in (*audits, *tasks)}
-    rows = measure_vectors([*by_secret.values()], table, speaker_attacks=speaker_attacks)
-    config = {
-        "table": table,
-        **(columns or {}),
-        "secrets": {audited.secret.name: audited.config for audited in audits},
-    }
-    run: dict[str, Any] = {
-        **settled(config),
-        "warnings": list(warnings),
-        "versions": versions(),
-        "verdict": {audited.secret.name: audited.decision.answer for audited in audits},
-        "p": {audited.secret.name: audited.decision.p for audited in audits},
-        **{
-            figure: {audited.secret.name: audited.sensitivity[figure] for audited in audits}
-            for figure in ("reached_auc_reported", "power")
-        },
-    }
+    rows = measure_vectors([*by_secret.values()], source.table, speaker_attacks=speaker_attacks)
+    run = record(audits, tasks, rows, source)
     storage.write(folder / "estimates.csv", release_page.csv(rows))
     storage.write(folder / "run.json", json.dumps(run, indent=1, ensure_ascii=False) + "\n")
     page(audits, tasks, Estimates(rows), run).write(folder)
-    return rows
+    return Report(rows, run)
 
 
 def page(
@@ -85,6 +74,7 @@ def page(
     sections = [
         Section("Verdict", [card(audited, table) for audited in audits]),
         Section("Utility", [vector_sections.task_sentence(audited, table) for audited in tasks]),
+        Section("Vectors", [Terms(_source(run))]),
         Section("Attackers", vector_sections.attacker_blocks(audits, table)),
         Section("Patient attacker", vector_sections.patient_blocks(audits, table)),
         Section("ROC curves", vector_sections.roc_blocks(audits)),
@@ -96,7 +86,7 @@ def page(
             [Terms([*settings(run["config"]), release_page.installed(run["versions"])])],
         ),
     ]
-    notices = [*run.get("warnings", ()), *above_original(audits, table), *_notices(audits)]
+    notices = [*run["warnings"], *_notices(audits)]
     return Page(
         f"Audit of {run['config']['table']}",
         lead,
@@ -105,13 +95,31 @@ def page(
     )
 
 
+def _source(run: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The input: files with their hashes, dimensions and columns that were left out."""
+    columns, left_out = run["columns"], run["left_out"]
+    rows = [("table", _file(run["input"]))]
+    rows += [(name, _file(run[name])) for name in ("labels", "reference") if run[name]]
+    if columns["count"]:
+        rows.append(("dimensions", f"{columns['count']:,}: {columns['names']}"))
+        rows.append(("columns left out", ", ".join(left_out) or "none"))
+    return [*rows, *([("date", run["date"])] if run["date"] else [])]
+
+
+def _file(file: Mapping[str, Any]) -> str:
+    digest = f", SHA-256 `{file['sha256']}`" if file["sha256"] else ""
+    return f"{file['table']}{digest}"
+
+
 def card(audited: AuditResult, table: Estimates) -> Card:
     """The verdict on one secret, the attackers with one utterance, and the test."""
     name, decision = audited.secret.name, audited.decision
+    estimate = best_attacker(table, name, audited.secret.metric)
+    size = f"With one utterance: {audited.secret.metric.upper()} {graded(estimate)}."
     words = {
-        "leak": f"**Leak**: {name}.",
-        "no leak found": f"**No leak found**: {name}. This is no proof of privacy.",
-        "cannot tell": f"**Cannot tell**: {name}. Reason: {decision.why}.",
+        "leak": f"**Leak**: {name}. {size}",
+        "no leak found": f"**No leak found**: {name}. {size} This is no proof of privacy.",
+        "cannot tell": f"**Cannot tell**: {name}. {size} Reason: {decision.why}.",
     }[decision.answer]
     family, setting, pooled, _, _ = decision.by_attacker[0]
     data = "all utterances of a speaker" if pooled else "one utterance"
@@ -139,7 +147,7 @@ def _values(audited: AuditResult) -> str:
 
 def _sentences(audited: AuditResult, table: Estimates) -> list[str]:
     """The retrained attacker; also the ignorant attacker, if the reference has the same width."""
-    name, metric = audited.secret.name, metric_of(audited.secret)
+    name, metric = audited.secret.name, audited.secret.metric
     after, before = (
         best_attacker(table, name, metric, release) for release in (RELEASED, REFERENCE)
     )
@@ -160,31 +168,14 @@ def _sentences(audited: AuditResult, table: Estimates) -> list[str]:
 def sampling_notes(audits: Sequence[AuditResult]) -> list[str]:
     """A sentence for each audit of a sample of the rows."""
     notes = [
-        f"The audit used {len(audited.rows):,} of {audited.available:,} rows of "
-        f"{audited.speakers:,} speakers, sampled evenly over speakers. An audit of more rows "
-        "(--rows) takes longer and can find more leaks."
+        f"The audit used {len(audited.rows):,} of {audited.available:,} rows, of "
+        f"{audited.speakers:,} of {audited.available_speakers:,} speakers, drawn evenly over the "
+        f"speakers with seed {audited.config['seed']}. An audit of more rows (--rows) takes longer "
+        "and can find more leaks."
         for audited in audits
         if len(audited.rows) < audited.available
     ]
     return list(dict.fromkeys(notes))
-
-
-def above_original(audits: Sequence[AuditResult], table: Estimates) -> list[str]:
-    """A warning for each secret that released vectors reveal more than the original vectors."""
-    warnings = []
-    for audited in audits:
-        name, metric = audited.secret.name, metric_of(audited.secret)
-        after, before = (
-            best_attacker(table, name, metric, release) for release in (RELEASED, REFERENCE)
-        )
-        if after.low > before.value and after.value > before.value + SELECTION_GAIN:
-            warnings.append(
-                f"{name}: {metric.upper()} {number(after.value)} on released vectors, above "
-                f"{number(before.value)} on original vectors. A release cannot add information on "
-                "a secret. The reference may have other rows, or a label may be among the "
-                "dimensions."
-            )
-    return warnings
 
 
 def _notices(audits: Sequence[AuditResult]) -> list[str]:

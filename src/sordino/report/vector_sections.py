@@ -8,16 +8,26 @@ from typing import Final
 import numpy as np
 
 from sordino import metrics
-from sordino.attack.secret import Secret
 from sordino.attack.selection import BEST
 from sordino.attack.significance.power import PLANTED_TABLES
-from sordino.attack.vector_audit import REFERENCE, RELEASED, AuditResult
+from sordino.attack.vectors.estimates import ALL_UTTERANCES, COSINE, PAIRS
+from sordino.attack.vectors.result import AuditResult
+from sordino.columns import REFERENCE, RELEASED
 from sordino.define import Knowledge
 from sordino.report import figures
 from sordino.report.estimate_table import Estimate, Estimates
 from sordino.report.page import Block, Picture, Text
-from sordino.report.tables import Cell, Table, chance, limits, number, with_interval
-from sordino.report.vector_estimates import ALL_UTTERANCES, COSINE, PAIRS
+from sordino.report.tables import (
+    Cell,
+    Table,
+    chance,
+    limits,
+    number,
+    with_interval,
+)
+
+SELECTION_GAIN: Final = 0.02
+"""The random gain from the selection of an attacker, above which a warning is given."""
 
 _METRICS: Final = {
     "auc": "[AUC](#auc)",
@@ -86,17 +96,19 @@ def best_attacker(
     return estimates.find(target=target, metric=metric, release=release, **defaults | columns)
 
 
-def metric_of(secret: Secret) -> str:
-    """The headline metric of a secret: `auc`, or `uar` for more than two classes."""
-    return "auc" if len(secret.classes) in (0, 2) else "uar"
-
-
 def with_reference(estimate: Estimate, reference: Estimate) -> str:
     """An estimate with its interval, its reference and its chance level, in words."""
     notes = [f"chance {number(estimate.chance)}"]
     if not np.isnan(reference.value):
         notes.insert(0, f"original vectors {number(reference.value)}")
     return f"**{number(estimate.value)}** {limits(estimate)} ({'; '.join(notes)})"
+
+
+def titles(audits: Sequence[AuditResult]) -> dict[str, str]:
+    """The releases of audits and their titles. Vectors without a reference may not be released."""
+    if REFERENCE in set(audits[0].guesses["release"]):
+        return {RELEASED: "released", REFERENCE: "original"}
+    return {RELEASED: "vectors"}
 
 
 def sensitivity_sentences(audited: AuditResult) -> str:
@@ -133,47 +145,44 @@ def task_sentence(audited: AuditResult, estimates: Estimates) -> Text:
 
 def attacker_blocks(audits: Sequence[AuditResult], estimates: Estimates) -> list[Block]:
     """A figure of all attackers, and a table of the best attacker with all metrics."""
-    panels = {}
+    panels, releases = {}, titles(audits)
     for audited in audits:
         name = audited.secret.name
-        if metric_of(audited.secret) == "auc":
+        if audited.secret.metric == "auc":
             panels[name] = {
-                release: {
+                title: {
                     family: best_attacker(estimates, name, "auc", release, attacker=family)
                     for family in (*estimates.families, BEST)
                 }
-                for release in (RELEASED, REFERENCE)
+                for release, title in releases.items()
                 if not np.isnan(best_attacker(estimates, name, "auc", release).value)
             }
     blocks: list[Block] = []
     if panels and len({tuple(rows) for rows in panels.values()}) == 1:
-        caption = (
-            "AUC of single utterances. Whiskers: 95 % interval over speakers. Dashed line: the "
-            "best attacker on original vectors."
-        )
+        caption = "AUC of single utterances. Whiskers: 95 % interval over speakers."
+        if REFERENCE in releases:
+            caption += " Dashed line: the best attacker on original vectors."
         blocks.append(Picture(figures.dots(panels), caption))
     return [*blocks, _table(audits, estimates)]
 
 
 def _table(audits: Sequence[AuditResult], estimates: Estimates) -> Table:
+    releases = titles(audits)
     groups = []
     for audited in audits:
         rows: list[list[Cell]] = []
         for metric, sign in _METRICS.items():
             name = audited.secret.name
-            after, before = (
-                best_attacker(estimates, name, metric, release) for release in (RELEASED, REFERENCE)
-            )
-            if not np.isnan(after.value):
-                labels = [Cell(name if not rows else "", "name")]
-                labels.append(Cell(sign, "name"))
-                cells = [*with_interval(after), *with_interval(before), chance(after)]
-                rows.append([*labels, *cells])
+            figures = [best_attacker(estimates, name, metric, release) for release in releases]
+            if not np.isnan(figures[0].value):
+                labels = [Cell(name if not rows else "", "name"), Cell(sign, "name")]
+                cells = [cell for figure in figures for cell in with_interval(figure)]
+                rows.append([*labels, *cells, chance(figures[0])])
         groups.append(rows)
-    columns = ("value", "95 % interval")
+    columns = ("value", "95 % interval") * len(releases)
     heads = [
-        [("", 2), ("released", 2), ("original", 2), ("", 1)],
-        [(name, 1) for name in ("secret", "metric", *columns, *columns, "chance")],
+        [("", 2), *((title, 2) for title in releases.values()), ("", 1)],
+        [(name, 1) for name in ("secret", "metric", *columns, "chance")],
     ]
     return Table("The best attacker, selected on other speakers", heads, groups)
 
@@ -187,7 +196,7 @@ def patient_blocks(audits: Sequence[AuditResult], estimates: Estimates) -> list[
         if audited.secret.within or len(audited.secret.classes) != 2:
             continue
         panels[name] = {}
-        for release in (RELEASED, REFERENCE):
+        for release, title in titles(audits).items():
             line = [(1, best_attacker(estimates, name, "auc", release))]
             line += [
                 (
@@ -199,7 +208,7 @@ def patient_blocks(audits: Sequence[AuditResult], estimates: Estimates) -> list[
                 for k in estimates.patience
             ]
             if not np.isnan(line[0][1].value):
-                panels[name][release] = [
+                panels[name][title] = [
                     (k, estimate) for k, estimate in line if not np.isnan(estimate.value)
                 ]
         estimate = best_attacker(
@@ -241,13 +250,13 @@ def speaker_blocks(estimates: Estimates) -> list[Block]:
 
 def roc_blocks(audits: Sequence[AuditResult]) -> list[Block]:
     """The ROC curves of the best attackers."""
-    panels = {}
+    panels, releases = {}, titles(audits)
     for audited in audits:
         if len(audited.secret.classes) == 2:
             table = audited.guesses
             retrained = table["knowledge"] == str(Knowledge.SEMI_INFORMED)
             panels[audited.secret.name] = {
-                str(release): metrics.roc_curve(
+                releases[str(release)]: metrics.roc_curve(
                     rows["truth"].to_numpy() == 1, rows["score"].to_numpy()
                 )
                 for release, rows in table[retrained & table["best"]].groupby("release", sort=False)
@@ -259,3 +268,21 @@ def roc_blocks(audits: Sequence[AuditResult]) -> list[Block]:
         "secrets with high confidence."
     )
     return [Picture(figures.roc(panels), caption)]
+
+
+def above_original(audits: Sequence[AuditResult], table: Estimates) -> list[str]:
+    """A warning for each secret that released vectors reveal more than the original vectors."""
+    warnings = []
+    for audited in audits:
+        name, metric = audited.secret.name, audited.secret.metric
+        after, before = (
+            best_attacker(table, name, metric, release) for release in (RELEASED, REFERENCE)
+        )
+        if after.low > before.value and after.value > before.value + SELECTION_GAIN:
+            warnings.append(
+                f"{name}: {metric.upper()} {number(after.value)} on released vectors, above "
+                f"{number(before.value)} on original vectors. A release cannot add information on "
+                "a secret. The reference may have other rows, or a label may be among the "
+                "dimensions."
+            )
+    return warnings

@@ -17,7 +17,7 @@ from sordino.report.estimate_table import (
     Estimate,
     Estimates,
 )
-from sordino.report.tables import limits, number
+from sordino.report.tables import graded, limits, number
 
 NONE: Final = "none"
 """The release that changes nothing. Its figures are the reference."""
@@ -53,7 +53,9 @@ def conclusion(estimates: Estimates, release: str, required: str = "") -> str:
             metric, release, required, knowledge=Knowledge.SEMI_INFORMED, target=target
         )
         if not math.isnan(estimate.value):
-            secrets.setdefault(outcome(estimate), []).append(name)
+            result = outcome(estimate)
+            size = f" (AUC {graded(estimate)})" if result == "leak" else ""
+            secrets.setdefault(result, []).append(f"{name}{size}")
     texts = {
         "leak": "**Leak** to a retrained attacker: {}.",
         "no leak found": "**No leak found** by a retrained attacker: {}. This is no proof of "

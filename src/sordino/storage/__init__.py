@@ -24,6 +24,7 @@ from sordino.storage.local import (
 from sordino.storage.location import (
     Location,
     exists,
+    file_sha256,
     files,
     folder,
     local_copy,
@@ -51,6 +52,7 @@ __all__ = [
     "cell",
     "create",
     "exists",
+    "file_sha256",
     "files",
     "folder",
     "local_copy",

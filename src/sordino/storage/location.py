@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import tempfile
 from collections.abc import Callable, Iterator
@@ -232,6 +233,15 @@ def local_copy(path: Location, limit: int) -> Iterator[Path]:
             yield copy
         except SordinoError as error:
             raise type(error)(f"{error}".replace(str(copy), str(path))) from error
+
+
+def file_sha256(path: Location, limit: int) -> str:
+    """The SHA-256 of a file in hexadecimal digits; a URL may have at most `limit` bytes.
+
+    Raises `StorageError`.
+    """
+    with local_copy(path, limit) as file, local.as_storage_error(path), file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 @contextmanager

@@ -303,8 +303,9 @@ _SHIPPED: Final = (
     "An attacker has the part and a candidate recording, and infers if the recording was fitted on "
     "(against others of the same speakers), or if its speaker was (with recordings that were not). "
     "In each of two games, half of all speakers, drawn at random, take part in a fit with half of "
-    "their recordings. Chance is 0.5. Principal components of few recordings hold each of them "
-    "whole; `--public` fits scaling and components on other people. The positions of prototypes "
-    "are differentially private, given the mean, spread and directions of speech. The rest is "
-    "not, so **a bundle as a whole has no epsilon**."
+    "their recordings. Chance is 0.5. The scaled space of a feature set of sordino is that of "
+    "synthetic speech and tells nothing. That of other vectors is fitted, and holds each recording "
+    "of its fit whole; `--public` fits it on other people. The positions of prototypes are "
+    "differentially private, given the mean, spread and directions of speech. The rest is not, so "
+    "**a bundle as a whole has no epsilon**."
 )

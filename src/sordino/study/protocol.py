@@ -26,6 +26,7 @@ from sordino.errors import AttackError, CorpusError, FeatureError, ReleaseError,
 from sordino.features import CACHE, FEATURE_SETS, Preprocess, PreprocessFitter
 from sordino.features.copies import COPIES
 from sordino.features.renderings import condition_record
+from sordino.features.synthetic_space import SCALE, synthetic_space
 from sordino.nn.fit import Settings
 from sordino.policy import Policy
 from sordino.release import FITTERS, Fitter, ReplacementFitter
@@ -54,7 +55,9 @@ class Options:
     default.
 
     - `scale`, `components`: how features are brought to the scaled space; `fit_on`: the party that
-      decides it.
+      decides it. `synthetic` is the scaling of synthetic speech with random directions, which no
+      party decides (`sordino.features.synthetic_space`); a feature set without one, such as a table
+      of vectors, has `zscore`. The other scalings have principal components.
     - `risk_validation`, `validation`: early stopping of the risk model and of the transform uses
       held-out utterances or held-out speakers.
     - `redraw`, `schedule`: of the paper's transforms (`sordino.release.ReplacementFitter`).
@@ -67,7 +70,7 @@ class Options:
 
     releases: tuple[str, ...] = PAPER
     families: tuple[str, ...] = attack.QUICK
-    scale: Literal["minmax", "zscore"] = "minmax"
+    scale: Literal["minmax", "zscore", "synthetic"] = "minmax"
     components: int = 256
     fit_on: Literal["transform", "risk", "both"] = "transform"
     risk_validation: split.Validation = "utterance"
@@ -78,6 +81,16 @@ class Options:
     seed: int = 0
     conditions: Literal["none", "standard"] = "none"
     copies: int = COPIES
+
+    @property
+    def preprocess(self) -> PreprocessFitter:
+        """The fitter of the scaled space of recordings."""
+        scale = "zscore" if self.scale == SCALE else self.scale
+        return PreprocessFitter(scale, self.components)
+
+    def fixed_space(self, features: str) -> Preprocess | None:
+        """The scaled space of synthetic speech, or None where recordings decide the space."""
+        return synthetic_space(features, self.components) if self.scale == SCALE else None
 
     @property
     def fitted_copies(self) -> int:
@@ -102,10 +115,9 @@ class Options:
                 )
 
 
-BUNDLE_OPTIONS: Final = Options(scale="zscore", components=512)
-"""The options of a bundle and of the studies of its releases. A shipped scale is a mean and a
-deviation, because a minimum or maximum is the value of one speaker. `docs/notes/drawn-choices.md`
-has the choice of the components.
+BUNDLE_OPTIONS: Final = Options(scale="synthetic", components=512)
+"""The options of a bundle and of the studies of its releases. The scaled space ships, so no
+recording decides it. `docs/notes/drawn-choices.md` has the choice of the components.
 """
 
 
@@ -191,12 +203,13 @@ class Inputs(NamedTuple):
     noise: tuple[str, ...] = ()
     """Checksums of the user's recordings of noise in the copies."""
     public: Preprocess | None = None
-    """The scaled space of recordings of other people; without it, each fit has its own."""
+    """The scaled space of synthetic speech, or of recordings of other people; without it, each fit
+    has its own.
+    """
 
     def scaling(self, rows: Rows, options: Options) -> Preprocess:
         """The scaled space: the public one, or that of these rows of `x`."""
-        fitter = PreprocessFitter(options.scale, options.components)
-        return self.public or fitter.fit(self.x[rows])
+        return self.public or options.preprocess.fit(self.x[rows])
 
     @property
     def copies(self) -> int:
@@ -238,7 +251,7 @@ def prepare(
 
     With the conditions `standard`, the copies follow. `noise` is a folder with recordings of noise
     for them. `public` are recordings of other people: they and their copies decide the scaled
-    space, so that it tells nothing of the speakers of the study.
+    space, with principal components, so that it tells nothing of the speakers of the study.
 
     Raises `CorpusError` if an emotion or a gender is missing, `SplitError` if a part of a draw
     lacks one of them, or if a recording is public and in the study, `FeatureError` for copies of a
@@ -251,12 +264,11 @@ def prepare(
     if require_validation:
         draws(utterances, replace(options, measured_on="validation"), sums, emotions)
     settings = (options.fitted_copies, sounds, cache, jobs)
-    space = None
+    space = options.fixed_space(features)
     if public is not None:
         _check_public(public, sums)
         every = sorted(set(public.table["emotion"]))
-        fitter = PreprocessFitter(options.scale, options.components)
-        space = fitter.fit(feature_vectors(features, public, every, *settings))
+        space = options.preprocess.fit(feature_vectors(features, public, every, *settings))
     x = feature_vectors(features, corpus, emotions, *settings)
     noises = tuple(sound.checksum for sound in sounds)
     return Inputs(utterances, x, sums, parts, noises, space)

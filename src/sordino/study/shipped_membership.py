@@ -47,6 +47,11 @@ QUESTIONS: Final = ("recording", "speaker")
 SPACE_PARTS: Final = ("scaling", "components")
 """The parts of the scaled space that are also measured alone."""
 
+WHITENED: Final = (128, 512)
+"""Principal components that an attacker whitens."""
+
+_LEAST: Final = 1e-6  # variance of a component that is more than a rounding error
+
 Mask = NDArray[np.bool_]
 Similarities = dict[str, Matrix]
 
@@ -145,21 +150,28 @@ def draw_games(speaker: NDArray[np.str_], gender: Codes, seed: int) -> Iterator[
 
 
 def similarities(z: Vectors, prototypes: Vectors) -> Similarities:
-    """Similarities of candidates to the nearest prototype and to all, raw and with every dimension
-    on one scale.
-    """
+    """Similarities of candidates to the nearest prototype and to all, raw and whitened."""
     scores: Similarities = {}
-    deviation = np.maximum(z.std(axis=0), np.finfo(np.float32).tiny)
-    for scale, factor in (("raw", np.ones_like(deviation)), ("scaled", 1 / deviation)):
-        a, b = z * factor, prototypes * factor
+    bases = {"raw": np.eye(z.shape[1]), **{f"white {k}": whitening(z, k) for k in WHITENED}}
+    for basis, directions in bases.items():
+        a, b = z @ directions, prototypes @ directions
         product = a @ b.T
         lengths = np.linalg.norm(a, axis=1)[:, None], np.linalg.norm(b, axis=1)
         cosine = product / np.maximum(lengths[0] * lengths[1], np.finfo(np.float32).tiny)
         distance = lengths[0] ** 2 - 2 * product + lengths[1] ** 2
         for kind, similarity in (("product", product), ("cosine", cosine), ("near", -distance)):
-            scores[f"{scale} {kind} max"] = similarity.max(axis=1)
-            scores[f"{scale} {kind} mean"] = similarity.mean(axis=1)
+            scores[f"{basis} {kind} max"] = similarity.max(axis=1)
+            scores[f"{basis} {kind} mean"] = similarity.mean(axis=1)
     return scores
+
+
+def whitening(z: Vectors, count: int) -> Matrix:
+    """The directions of the `count` leading principal components of rows `(n, d)`, scaled so that
+    the rows have a deviation of 1 in each: small differences between voices then count too.
+    """
+    variance, axes = np.linalg.eigh(np.cov(z, rowvar=False))
+    directions: Matrix = axes[:, -count:] / np.sqrt(np.maximum(variance[-count:], _LEAST))
+    return directions
 
 
 def space_parts(fitted: Preprocess, public: Preprocess, x: Vectors) -> dict[str, Similarities]:
@@ -175,10 +187,10 @@ def space_parts(fitted: Preprocess, public: Preprocess, x: Vectors) -> dict[str,
 
 def _space_similarities(space: Preprocess, public: Preprocess, x: Vectors) -> Similarities:
     """Sizes in a scaled space, the share of a recording that its components hold, and the
-    similarity to its offset (Homer et al. 2008), which differ between recordings that it was fitted
-    on and others.
+    similarity to its offset (Homer et al. 2008), raw and whitened, which differ between recordings
+    that it was fitted on and others.
     """
-    z = space(x)
+    z, candidates = space(x), public(x)
     deviation = np.maximum(z.std(axis=0), np.finfo(np.float32).tiny)
     scaled = np.clip((x - space.offset) * space.factor, *space.config["clip"]) - space.mean
     raw = np.linalg.norm(z, axis=1)
@@ -188,8 +200,11 @@ def _space_similarities(space: Preprocess, public: Preprocess, x: Vectors) -> Si
         "raw": raw,
         "scaled": np.linalg.norm(z / deviation, axis=1),
         "share": raw / whole,
-        "offset": public(x) @ offset,
+        "offset": candidates @ offset,
     }
+    for count in WHITENED:
+        white = whitening(candidates, count)
+        sizes[f"offset white {count}"] = (candidates @ white) @ (offset @ white)
     return sizes | {f"{name} small": -size for name, size in sizes.items()}
 
 

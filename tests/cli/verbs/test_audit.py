@@ -86,10 +86,10 @@ def test_a_leak_is_told_whatever_the_kind_of_table(
     status, out, err = sordino(capsys, *options, "--out", tmp_path, "--json", "-")
     assert (status, err) == (0, "")
     result = json.loads(out)
-    assert result["verdict"]["gender"] == {"verdict": "leak", "p": 0.05}
+    assert result["verdict"]["gender"] == {"verdict": "leak", "p": 0.05, "why": ""}
     assert 0 < result["identity"]["linkability"]["chance"] < result["identity"]["eer"]["chance"]
     run = json.loads((tmp_path / "run.json").read_text())
-    assert run["verdict"]["gender"] == "leak"
+    assert {"report": str(tmp_path / "report.html"), **run} == result
     estimates = pd.read_csv(tmp_path / "estimates.csv", keep_default_na=False)
     assert tuple(estimates.columns) == COLUMNS
     assert not estimates.duplicated(
@@ -133,16 +133,6 @@ def test_the_page_has_verdict_reference_and_limits(
     assert set(estimates["release"]) == {"released", "none"}
 
 
-def test_two_runs_write_the_same_bytes(
-    tables: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for out in ("one", "two"):
-        options = (*gender_options(tables, 9), "--out", tmp_path / out)
-        assert sordino(capsys, *options)[0] == 0
-    for name in ("estimates.csv", "run.json", "report.html"):
-        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -154,6 +144,7 @@ def test_two_runs_write_the_same_bytes(
             "3 rows, expected the 160 of vectors.csv",
         ),
         (("--secret", "gender", "--task", "mood", "--reference", "nothing.csv"), "nothing.csv"),
+        (("--secret", "gender", "--ci", "audit.json"), "expected .sarif or .xml: rename it"),
         (
             ("--secret", "gender", "--assessment", "impact.pdf"),
             "expected .html or .docx: rename it",
@@ -244,10 +235,27 @@ def test_drawn_rows_are_told_on_screen_page_and_in_json(
         r"singling out [\d.]+ \(chance 0\.37\), linkability [\d.]+ \(chance [\d.]+\): see",
         " ".join(out.split()),
     )
-    line = f"48 of {len(pd.read_csv(tables / 'vectors.csv'))} rows of "
+    count = len(pd.read_csv(tables / "vectors.csv"))
+    line = f"48 of {count} rows, of 20 of 20 speakers, drawn evenly over the speakers with seed 0."
     assert line in " ".join(out.split())
     assert line in (tmp_path / "out" / "report.html").read_text()
-    assert json.loads(path.read_text())["rows"]["gender"]["audited"] == 48
+    assert json.loads(path.read_text())["rows"]["gender"] == {
+        **{"audited": 48, "of": count, "speakers": 20, "of_speakers": 20, "seed": 0}
+    }
+
+
+def test_only_an_array_takes_a_table_of_labels(
+    tables: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.save(tmp_path / "x.npy", np.zeros((3, 2)))
+    options = ("--secret", "gender", "--out", tmp_path, "--labels", tables / "vectors.csv")
+    for path, message in (
+        (tables / "vectors.parquet", "has labels itself, expected an array (.npy)"),
+        (tmp_path / "x.npy", "160 rows, expected the 3 of"),
+    ):
+        status, _, error = sordino(capsys, path, *options)
+        assert status == 2
+        assert message in " ".join(error.split())
 
 
 def test_a_pickle_among_the_units_is_never_executed(
@@ -287,22 +295,6 @@ def test_a_table_that_does_not_fit_memory_is_refused_in_one_line(
     assert status == 2
     assert "of memory to read" in " ".join(err.split())
     assert len(err.strip().splitlines()) == 1
-
-
-def test_the_columns_that_were_taken_are_told_everywhere(
-    tables: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    options = (*gender_options(tables, 3), "--out", tmp_path)
-    _, out, err = sordino(capsys, *options, "--json", tmp_path / "result.json")
-    width = frame().filter(regex="^d").shape[1]
-    assert err == ""
-    assert f"{width} dimensions: d0 … d{width - 1}; left out: mood, age" in out
-    result = json.loads((tmp_path / "result.json").read_text())
-    assert result["columns"] == {"count": width, "names": f"d0 … d{width - 1}"}
-    assert (result["left_out"], result["warnings"]) == (["mood", "age"], [])
-    page = (tmp_path / "report.html").read_text()
-    assert f"d0 … d{width - 1}" in page
-    assert "mood, age" in page
 
 
 def test_a_label_of_numbers_is_not_called_a_leak(

@@ -14,6 +14,7 @@ import pytest
 
 from sordino.corpora.checks.licences import commercial_use
 from sordino.errors import PolicyError, SplitError
+from sordino.features.synthetic_space import synthetic_space
 from sordino.metrics.prevalence import Rates
 from sordino.policy import Budget, Policy
 from sordino.release import Drawn, NetworkRelease
@@ -222,6 +223,14 @@ def test_a_card_has_speakers_and_licences(sad: FitResult) -> None:
     assert all(row["auc"] <= row["auc_high"] for row in audit["bounds"])
     assert audit["release"] == "drawn"
     assert "IS13" not in commercial_use(["cremad"])
+
+
+def test_a_card_states_the_recordings_of_the_scaled_space(sad: FitResult) -> None:
+    synthetic = synthetic_space("mel", 8)
+    assert synthetic is not None
+    assert "recognise their recordings" in sad.card()["scaled_space"]
+    assert "no recording decides it" in replace(sad, preprocess=synthetic).card()["scaled_space"]
+    assert "public" in replace(sad, public_space=True).card()["scaled_space"]
 
 
 def test_a_card_has_pass_rates_that_trends_read(sad: FitResult) -> None:

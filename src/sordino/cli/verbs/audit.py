@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from sordino.cli.audit_results import print_results
+from sordino.cli.failures import DIFFERS
 from sordino.cli.options import (
     CORES,
     AttackerOption,
@@ -29,16 +30,26 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sordino.attack import Audit
-    from sordino.attack.vector_audit import AuditResult
+    from sordino.attack.vectors.estimates import SpeakerAttacks
+    from sordino.attack.vectors.result import AuditResult
     from sordino.cli.audit_table import AuditInput
-    from sordino.report.vector_estimates import SpeakerAttacks
 
 TableArgument = Annotated[
     Location,
     typer.Argument(
         metavar="TABLE",
         parser=location,
-        help="Vectors and labels, one row per utterance: .parquet, .csv or .npz, or its URL.",
+        help="Vectors and labels, one row per utterance: .parquet, .csv, .npz or a folder .shards; "
+        "vectors alone: .npy; or the URL of a file.",
+    ),
+]
+ArrayLabelsOption = Annotated[
+    Location | None,
+    typer.Option(
+        "--labels",
+        metavar="TABLE",
+        parser=location,
+        help="The labels of a .npy array: a table with one row for each of its rows.",
     ),
 ]
 SecretOption = Annotated[
@@ -109,6 +120,22 @@ AssessmentOption = Annotated[
         "article of the GDPR and the AI Act.",
     ),
 ]
+CiOption = Annotated[
+    Location | None,
+    typer.Option(
+        "--ci",
+        metavar="FILE.sarif|.xml",
+        parser=writable_location,
+        help="Also write the verdicts for another project's CI: SARIF 2.1.0, or JUnit XML.",
+    ),
+]
+FailOnOption = Annotated[
+    Literal["leak", "cannot-tell"] | None,
+    typer.Option(
+        "--fail-on",
+        help="End with status 1 for a leak; cannot-tell: also if a secret has no answer.",
+    ),
+]
 RowsOption = Annotated[
     int | None,
     typer.Option(
@@ -127,6 +154,7 @@ def audit(
     speaker: SpeakerOption = "speaker",
     task: TaskOption = None,
     reference: ReferenceOption = None,
+    labels: ArrayLabelsOption = None,
     ignore: IgnoreOption = None,
     columns: ColumnsOption = None,
     continuous: ContinuousOption = None,
@@ -136,6 +164,8 @@ def audit(
     shuffles: ShufflesOption = None,
     rows: RowsOption = None,
     assessment: AssessmentOption = None,
+    ci: CiOption = None,
+    fail_on: FailOnOption = None,
     seed: SeedOption = 0,
     jobs: JobsOption = CORES,
     cluster: ClusterOption = None,  # noqa: ARG001 (its callback connects)
@@ -145,7 +175,11 @@ def audit(
 
     Writes estimates.csv, run.json and report.html to --out. The verdict on each secret is leak, no
     leak found or cannot tell. It comes from a permutation test over speakers for the best of many
-    attackers. If a run was interrupted, the same command resumes it.
+    attackers. If a run was interrupted, the same command resumes it. The date in run.json is that
+    of SOURCE_DATE_EPOCH if it is set. `sordino schema audit` prints the schema of run.json.
+
+    Status 0 if the audit ran, whatever it found; 2 if it cannot run. With --fail-on leak, status 1
+    for a leak of any secret, for CI.
 
     Example:
       sordino audit vectors.parquet --secret gender --speaker speaker \\
@@ -153,9 +187,11 @@ def audit(
     """
     from sordino.attack import FULL, QUICK_TABLE, Audit
     from sordino.cli import audit_table
-    from sordino.report import Estimates, vector_page
+    from sordino.report import Estimates, continuous_integration, vector_page
     from sordino.report import assessment as section
 
+    if ci is not None:
+        continuous_integration.check_path(ci)
     if assessment is not None:
         section.check_path(assessment)
         if _resolved(assessment) == _resolved(out / "report.html"):
@@ -164,7 +200,10 @@ def audit(
             )
     secrets, tasks = list(dict.fromkeys(secret)), list(dict.fromkeys(task or ()))
     vectors = audit_table.read(
-        table, secrets, tasks, speaker, reference, ignore or (), columns or (), continuous or ()
+        audit_table.AuditFiles(table, labels, reference),
+        audit_table.AuditColumns(
+            secrets, tasks, speaker, ignore or (), columns or (), continuous or ()
+        ),
     )
     audits = Audit(
         (
@@ -180,20 +219,22 @@ def audit(
     )
     results, speaker_attacks = _attack(audits, vectors, (*secrets, *tasks), speaker)
     audited, audited_tasks = ([results[name] for name in names] for names in (secrets, tasks))
-    estimates = vector_page.write(
-        audited,
-        out,
-        table=table.name,
-        tasks=audited_tasks,
-        speaker_attacks=speaker_attacks,
-        columns=vectors.columns,
-        warnings=vectors.warnings,
+    written = vector_page.write(
+        audited, out, vectors.source, tasks=audited_tasks, speaker_attacks=speaker_attacks
     )
+    files = [path for path in (assessment, ci) if path is not None]
     if assessment is not None:
-        section.assess(audited, audited_tasks, Estimates(estimates), table.name).write(assessment)
-    print_results(results, secrets, estimates, out / "report.html", json, vectors)
-    if assessment is not None and json != "-":
-        print_lines([str(assessment)])
+        look = Estimates(written.estimates)
+        section.assess(audited, audited_tasks, look, table.name).write(assessment)
+    if ci is not None:
+        continuous_integration.write(written.record, str(table), ci)
+    print_results(results, secrets, written, out / "report.html", json, vectors)
+    if json != "-":
+        print_lines([*map(str, files)])
+    answers = {result.decision.answer for result in audited}
+    failing = {"leak", "cannot tell"} if fail_on == "cannot-tell" else {"leak"}
+    if fail_on and answers & failing:
+        raise typer.Exit(DIFFERS)
 
 
 def _resolved(path: Location) -> Location:
@@ -229,17 +270,19 @@ def _attack_speakers(
     import numpy as np
 
     from sordino.attack import identity, similarity, utility_probes
-    from sordino.attack.vector_audit import REFERENCE, RELEASED
-    from sordino.report.vector_estimates import SpeakerAttacks
+    from sordino.attack.vectors.estimates import SpeakerAttacks
+    from sordino.columns import REFERENCE, RELEASED
+    from sordino.types import vectors_at
 
-    x, original = vectors.x[rows], vectors.original
-    tables = {RELEASED: x} if original is None else {RELEASED: x, REFERENCE: original[rows]}
+    x = vectors_at(vectors.x, rows)
+    original = None if vectors.original is None else vectors_at(vectors.original, rows)
+    tables = {RELEASED: x} if original is None else {RELEASED: x, REFERENCE: original}
     _, codes, counts = np.unique(speaker[rows].astype(str), return_inverse=True, return_counts=True)
     known = tables if counts.min() > 1 else {}
     reconstructed = (
         None
         if original is None
-        else utility_probes.crossfit_reconstruction(x, original[rows], codes, seed=seed)
+        else utility_probes.crossfit_reconstruction(x, original, codes, seed=seed)
     )
     return SpeakerAttacks(
         {release: identity.identify(table, codes, seed=seed) for release, table in known.items()},

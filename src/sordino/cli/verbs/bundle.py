@@ -44,6 +44,9 @@ TrustedKeysOption = Annotated[
 PrivateKeyOption = Annotated[
     Path, typer.Option("--key", metavar="KEY", help="The private key (PEM file).")
 ]
+ModelCardOption = Annotated[
+    Path, typer.Option("--out", metavar="PATH", parser=local_path, help="The file to write.")
+]
 KeyNameOption = Annotated[
     Path,
     typer.Option(
@@ -92,6 +95,29 @@ def show(bundle: BundleArgument, json: JsonOption = None) -> None:
         terminal = console()
         for part in describe(content, bundle.name):
             terminal.print(part, markup=False, highlight=False)
+
+
+@app.command("model-card")
+def model_card(bundle: BundleArgument, out: ModelCardOption) -> None:
+    """Write the model card of a bundle for Hugging Face (README.md).
+
+    It has the policies, the data and the AUC of the retrained attackers as eval_results. Every byte
+    of the bundle is checked first: status 2 if it was changed.
+
+    Example:
+      sordino bundle model-card mute.sordino --out README.md
+    """
+    from sordino import storage
+    from sordino.device import read
+    from sordino.report import model_card
+
+    content = read(bundle)
+    policies = [
+        model_card.CardPolicy(entry.name, entry.policy, entry.family, entry.width)
+        for entry in content.policies.values()
+    ]
+    text = model_card.model_card(bundle.stem, content.card, policies)
+    print_lines([str(storage.write(out, text))])
 
 
 @app.command("verify")

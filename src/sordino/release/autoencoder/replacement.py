@@ -78,7 +78,7 @@ class ReplacementFitter:
         generator = torch.Generator().manual_seed(self.seed)
         fixed = {**rows.batch(train), "target": rows.replace(train, train, generator)}
         validation_batch = {
-            "x": rows.x[validation],
+            "x": rows.vectors(validation),
             "target": rows.replace(validation, train, generator),
             # without gender, the reconstruction alone stops the training and chooses the size
             "gender": torch.full_like(validation, UNKNOWN_GENDER),

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from sordino.attack.vector_audit import REFERENCE, RELEASED, AuditResult
+from sordino.attack.vectors.estimates import ALL_UTTERANCES, COSINE, PAIRS
+from sordino.attack.vectors.result import AuditResult
+from sordino.columns import REFERENCE, RELEASED
 from sordino.define import Knowledge
 from sordino.report.estimate_table import Estimate, Estimates
 from sordino.report.tables import CANNOT_TELL, limits, number
-from sordino.report.vector_estimates import ALL_UTTERANCES, COSINE, PAIRS
-from sordino.report.vector_sections import best_attacker, metric_of, sensitivity_sentences
+from sordino.report.vector_sections import best_attacker, sensitivity_sentences
 
 EMOTION_COLUMNS: Final = ("emotion", "valence", "arousal", "activation", "dominance", "mood")
 """Columns of a table that the section reads as emotions."""
@@ -91,11 +92,11 @@ def figures_of(
         Figure(
             f"Inference of {audited.secret.name} from all utterances of a speaker",
             f"An attacker with all utterances of a speaker infers {audited.secret.name} with "
-            f"{metric_of(audited.secret).upper()}",
+            f"{audited.secret.metric.upper()}",
             best_attacker(
                 estimates,
                 audited.secret.name,
-                metric_of(audited.secret),
+                audited.secret.metric,
                 knowledge=Knowledge.PATIENT,
                 condition=ALL_UTTERANCES,
             ),
@@ -127,7 +128,7 @@ def _identity(estimates: Estimates, name: str) -> Figure:
 
 def _inference(audited: AuditResult, estimates: Estimates) -> Figure:
     """Inference of a secret, with the answer of the test."""
-    name, metric = audited.secret.name, metric_of(audited.secret)
+    name, metric = audited.secret.name, audited.secret.metric
     after, before = (
         best_attacker(estimates, name, metric, release) for release in (RELEASED, REFERENCE)
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sordino import storage
-from sordino.attack.vector_audit import AuditResult
+from sordino.attack.vectors.result import AuditResult
 from sordino.errors import StorageError
 from sordino.report.assessment import document
 from sordino.report.assessment.articles import Article, articles

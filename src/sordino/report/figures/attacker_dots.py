@@ -11,10 +11,12 @@ from sordino.report.figures.drawing import (
     DASHES,
     INK,
     PALE,
+    REFERENCES,
     Axes,
     appearance,
     canvas,
     handle,
+    release_styles,
     svg,
 )
 
@@ -24,17 +26,19 @@ def dots(panels: dict[str, dict[str, dict[str, Estimate]]]) -> str:
     attacker.
 
     `panels` maps title to release to attacker to estimate. The attacker `best` has whiskers. The
-    solid line is chance; the dashed line is the best attacker on the release `none`.
+    solid line is chance; the dashed line is the best attacker on the reference
+    (`drawing.REFERENCES`). Colours are those of the releases, shapes those of attackers.
     """
     releases = list(next(iter(panels.values())))
-    marks = _marks(panels)
+    marks, colours = _marks(panels), release_styles(releases)
     with appearance():
         figure, (axes,) = canvas((7.1, 0.45 * len(releases) + 1.1), 1, len(panels), sharey=True)
         for axis, (title, rows) in zip(axes, panels.items(), strict=True):
             for row, release in enumerate(releases):
-                _dot_row(axis, row, rows[release], marks)
-            if "none" in rows:
-                axis.axvline(rows["none"]["best"].value, color=INK, lw=0.6, ls=DASHES, zorder=0)
+                _dot_row(axis, row, rows[release], marks, colours[release][0])
+            for reference in (name for name in REFERENCES if name in rows):
+                level = rows[reference]["best"].value
+                axis.axvline(level, color=INK, lw=0.6, ls=DASHES, zorder=0)
             axis.axvline(0.5, color=PALE, lw=0.8, zorder=0)
             axis.set(
                 title=title,
@@ -45,7 +49,9 @@ def dots(panels: dict[str, dict[str, dict[str, Estimate]]]) -> str:
             axis.set_yticklabels(releases)
             axis.set_ylim(len(releases) - 0.5, -0.5)
         words = {"best": "best retrained attacker", "risk-model": "ignorant attacker"}
-        handles = [handle(words.get(name, name), **style) for name, style in marks.items()]
+        handles = [
+            handle(words.get(name, name), **_inked(style, INK)) for name, style in marks.items()
+        ]
         figure.legend(
             handles=handles, loc="outside upper left", ncols=6, columnspacing=1.2, handlelength=1.2
         )
@@ -59,18 +65,28 @@ def _marks(panels: dict[str, dict[str, dict[str, Estimate]]]) -> dict[str, dict[
     )
     shapes = cycle("so^vDPXh<>")
     fixed = {
-        "best": {"marker": "|", "color": INK, "ms": 13, "mew": 2},
-        "risk-model": {"marker": "o", "mfc": "white", "mec": "#D55E00", "ms": 6.5, "mew": 1.2},
+        "best": {"marker": "|", "ms": 13, "mew": 2},
+        "risk-model": {"marker": "o", "mfc": "white", "ms": 6.5, "mew": 1.2},
     }
-    filled = {"color": "#0072B2", "ms": 5, "alpha": 0.75, "mew": 0}
+    filled = {"ms": 5, "alpha": 0.75, "mew": 0}
     return {name: fixed.get(name) or {"marker": next(shapes), **filled} for name in names}
 
 
+def _inked(style: dict[str, Any], colour: str) -> dict[str, Any]:
+    """A style in a colour: the edge of a hollow mark, all of any other."""
+    return {**style, "mec" if "mfc" in style else "color": colour}
+
+
 def _dot_row(
-    axis: Axes, row: int, estimates: dict[str, Estimate], marks: dict[str, dict[str, Any]]
+    axis: Axes,
+    row: int,
+    estimates: dict[str, Estimate],
+    marks: dict[str, dict[str, Any]],
+    colour: str,
 ) -> None:
     for name, estimate in estimates.items():
         if not math.isnan(estimate.value):
             if name == "best":
-                axis.plot([estimate.low, estimate.high], [row, row], color=INK, lw=1.1, zorder=1)
-            axis.plot(estimate.value, row, ls="", zorder=3 if name == "best" else 2, **marks[name])
+                axis.plot([estimate.low, estimate.high], [row, row], color=colour, lw=1.1, zorder=1)
+            style = _inked(marks[name], colour)
+            axis.plot(estimate.value, row, ls="", zorder=3 if name == "best" else 2, **style)

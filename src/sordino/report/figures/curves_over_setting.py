@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from sordino.report.estimate_table import Estimate
 from sordino.report.figures.drawing import (
     PALE,
-    STYLES,
     appearance,
     canvas,
     handle,
+    release_styles,
     svg,
 )
 
@@ -22,15 +22,17 @@ def curves(
     *,
     logarithmic: bool = False,
     ticks: Sequence[str] = (),
+    releases: Sequence[str] = (),
 ) -> str:
     """Estimates over a setting as SVG: panels side by side, with one line per name.
 
     `panels` maps title to name to pairs of setting and estimate. `across` and `up` label the axes.
     The grey line is chance. Choose `logarithmic` for settings of different magnitude. `ticks` are
     the names of the settings 0, 1, ...: names are no scale, so their marks are not connected.
+    `releases` are all releases of the page, for the same colours in each of its figures.
     """
     names = list(dict.fromkeys(name for lines in panels.values() for name in lines))
-    styles = dict(zip(names, STYLES[1:] * (1 + len(names) // len(STYLES)), strict=False))
+    styles = release_styles(releases or names)
     with appearance():
         figure, (axes,) = canvas(
             (max(7.1, 1.4 + 2.9 * len(panels)), 2.9), 1, len(panels), sharey=True

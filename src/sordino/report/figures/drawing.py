@@ -9,8 +9,9 @@ from __future__ import annotations
 import html
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import cycle
 from typing import Any, Final
 
 from numpy.typing import NDArray
@@ -30,6 +31,7 @@ __all__ = [
     "GREY",
     "INK",
     "PALE",
+    "REFERENCES",
     "STYLES",
     "Axes",
     "Line2D",
@@ -37,6 +39,7 @@ __all__ = [
     "appearance",
     "canvas",
     "handle",
+    "release_styles",
     "svg",
 ]
 
@@ -57,6 +60,9 @@ STYLES: Final = (
 )
 """Colour and shape of each release, in order. The first is that of the reference."""
 
+REFERENCES: Final = ("none", "original")
+"""The names of the unprotected vectors, the reference."""
+
 _SETTINGS: Final[Any] = {
     "svg.fonttype": "path",
     "svg.hashsalt": "sordino",
@@ -69,6 +75,16 @@ _SETTINGS: Final[Any] = {
     "axes.spines.right": False,
     "legend.frameon": False,
 }
+
+
+def release_styles(releases: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Colour and shape of each release: the same in all figures that get the same releases.
+
+    >>> release_styles(["drawn", "none"]) == {"drawn": STYLES[1], "none": STYLES[0]}
+    True
+    """
+    others = cycle(STYLES[1:])
+    return {name: STYLES[0] if name in REFERENCES else next(others) for name in releases}
 
 
 def handle(label: str, **style: Any) -> Line2D:

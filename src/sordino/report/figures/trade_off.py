@@ -17,12 +17,12 @@ from sordino.report.figures.drawing import (
     GREY,
     INK,
     PALE,
-    STYLES,
     Axes,
     Line2D,
     appearance,
     canvas,
     handle,
+    release_styles,
     svg,
 )
 
@@ -66,7 +66,7 @@ def front(
     lines chance. A line connects the releases in `line`; those between its ends are small dots.
     """
     rows, columns = len(panels), len(panels[0])
-    styles = dict(zip(releases, STYLES * (1 + len(releases) // len(STYLES)), strict=False))
+    styles = release_styles(releases)
     with appearance():
         figure, axes = canvas(
             (3.55 * columns, 2.95 * rows + 0.75), rows, columns, sharex="col", sharey="row"

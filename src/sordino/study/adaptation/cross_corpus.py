@@ -35,7 +35,7 @@ from sordino.corpora.copies import copies_in, part_with_copies, recorded, with_c
 from sordino.corpora.split import every_fourth
 from sordino.corpora.table import Corpus
 from sordino.errors import ReleaseError
-from sordino.features import CACHE, Preprocess, PreprocessFitter
+from sordino.features import CACHE, Preprocess
 from sordino.features.copies import copy_vectors
 from sordino.features.renderings import condition_record
 from sordino.policy import Policy
@@ -158,6 +158,7 @@ def carry(
         corpus,
         with_copies(utterances, count),
         fitting_x,
+        options.fixed_space(features) or options.preprocess.fit(fitting_x),
         target_rows,
         options,
         Fitters.with_registered(fitters),
@@ -211,15 +212,15 @@ class _Transfer:
     fitting: Corpus
     """The utterances of the source and their copies."""
     fitting_x: Vectors
+    space: Preprocess
     target: Rows
     options: Options
     fitters: Fitters
 
     def measure(self, policy: Policy, name: str) -> tuple[pd.DataFrame, list[Absence]]:
         """Guesses about one release under one policy in every condition, and absent conditions."""
-        fitter = PreprocessFitter(self.options.scale, self.options.components)
-        space = fitter.fit(self.fitting_x)
-        z, seed = space(self.fitting_x), self.options.seed
+        space, seed = self.space, self.options.seed
+        z = space(self.fitting_x)
         recordings = np.flatnonzero(recorded(self.fitting.table))
         emotion = self.fitting.column("emotion")
         copies = copies_in(self.fitting.table)

@@ -138,10 +138,16 @@ def f1_figure(rows: Mapping[tuple[str, str], Figures]) -> str:
 def leak_figure(rows: Mapping[tuple[str, str], Figures]) -> str:
     """AUC of retrained attackers in each condition, one panel per secret, as SVG."""
     released = {key: row for key, row in rows.items() if key[0] != EVERYTHING_PASSES}
-    return _curves(released, LEAK_PANELS, "AUC")
+    return _curves(released, LEAK_PANELS, "AUC", list(dict.fromkeys(name for name, _ in rows)))
 
 
-def _curves(rows: Mapping[tuple[str, str], Figures], columns: Mapping[str, str], up: str) -> str:
+def _curves(
+    rows: Mapping[tuple[str, str], Figures],
+    columns: Mapping[str, str],
+    up: str,
+    marked: Sequence[str] = (),
+) -> str:
+    """Curves of releases; `marked` are those of all figures of the page."""
     conditions = _conditions(rows)
     releases = list(dict.fromkeys(release for release, _ in rows))
     step = 0.6 / max(1, len(releases))  # marks stand side by side
@@ -155,7 +161,9 @@ def _curves(rows: Mapping[tuple[str, str], Figures], columns: Mapping[str, str],
         }
         for name, title in columns.items()
     }
-    return figures.curves(panels, "test condition", up, ticks=conditions)
+    return figures.curves(
+        panels, "test condition", up, ticks=conditions, releases=marked or releases
+    )
 
 
 def table(rows: Mapping[tuple[str, str], Figures], heading: str = "release") -> Table:

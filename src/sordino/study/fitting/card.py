@@ -13,6 +13,7 @@ from sordino.corpora.checks.licences import commercial_use, licences
 from sordino.define import secret_title
 from sordino.export.quantisation import LeakageChange
 from sordino.features import FEATURE_SETS, Preprocess
+from sordino.features.synthetic_space import SCALE
 from sordino.metrics.bound import Bound
 from sordino.policy import Policy, explain
 from sordino.release import Drawn, Release
@@ -114,7 +115,14 @@ class FitResult:
     conditions: Mapping[str, Any] = field(default_factory=dict)
     """The conditions of the fit (`sordino.study.protocol.Inputs.conditions`)."""
     public_space: bool = False
-    """Whether recordings of other people decide the scaled space."""
+    """Whether no fitting speaker decides the scaled space."""
+
+    @property
+    def scaled_space(self) -> str:
+        """The origin of the scaled space in words."""
+        if self.preprocess.config["scale"] == SCALE:
+            return _SYNTHETIC
+        return _PUBLIC if self.public_space else _FITTED
 
     @property
     def within(self) -> bool:
@@ -160,7 +168,7 @@ class FitResult:
             "commercial_use": self.commercial_use,
             "seed": self.seed,
             "conditions": dict(self.conditions),
-            "scaled_space": _SPACES[self.public_space],
+            "scaled_space": self.scaled_space,
             "audit": {name: _audit(result) for name, result in self.policies.items()},
             "together": [
                 {"policy": name, "secret": secret, **_figures(estimate)}
@@ -213,17 +221,19 @@ _RATES: Final = (
 )
 
 
-_SPACES: Final = {
-    False: "Fitted on the speakers named: scaling and principal components recognise their "
-    "recordings.",
-    True: "Fitted on public recordings of other people.",
-}
+_SYNTHETIC: Final = (
+    "The scaling of synthetic speech, and random directions: no recording decides it."
+)
+_PUBLIC: Final = "Fitted on public recordings of other people."
+_FITTED: Final = (
+    "Fitted on the speakers named: scaling and principal components recognise their recordings."
+)
 
 _PRIVACY: Final = (
     "Of the position of the prototypes between the emotions, for adding or removing the recordings "
     "of a fitting speaker, given the mean, spread and directions of speech and the number of "
-    "speakers. That model, the scorer, the scaled space and the bundle as a whole have no epsilon. "
-    "Epsilons of several policies and of every fit on the same speakers add up."
+    "speakers. That model, the scorer and the bundle as a whole have no epsilon. Epsilons of "
+    "several policies and of every fit on the same speakers add up."
 )
 
 

@@ -23,7 +23,7 @@ def round_to_int8(result: FitResult, inputs: Inputs, options: Options) -> FitRes
             policy_result.policy,
             policy_result.family,
             features=result.features,
-            scale=options.scale,
+            scale=options.preprocess.scale,
             space=inputs.public,
             seed=result.seed,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
@@ -18,10 +18,12 @@ from sordino.attack.identity import Identification
 from sordino.attack.secret import Secret
 from sordino.attack.selection import BEST
 from sordino.attack.utility_probes import Detail
-from sordino.attack.vector_audit import REFERENCE, RELEASED, AuditResult
-from sordino.columns import ESTIMATE_COLUMNS
+from sordino.columns import ESTIMATE_COLUMNS, REFERENCE, RELEASED
 from sordino.define import Knowledge
 from sordino.types import Rows, Statistic
+
+if TYPE_CHECKING:
+    from sordino.attack.vectors.result import AuditResult
 
 FALSE_POSITIVE_RATES: Final = (0.01, 0.001)
 """False-positive rates of the metric `tpr@fpr`."""
@@ -76,6 +78,84 @@ def measure_vectors(
     words = {"group": "", "attacker": "", "k": "", "condition": ""}
     result = result.reindex(columns=list(ESTIMATE_COLUMNS)).astype(dict.fromkeys(words, object))
     return result.fillna(words)
+
+
+def headline_value(secret: Secret, guesses: pd.DataFrame) -> float:
+    """The headline metric of guesses on single utterances; NaN without guesses."""
+    if not len(guesses):
+        return float("nan")
+    truth, score = guesses["truth"].to_numpy(), guesses["score"].to_numpy(dtype=float)
+    if not secret.classes:
+        return _concordance(truth, score)
+    if len(secret.classes) == 2:
+        return metrics.auc(truth == 1, score)
+    return metrics.uar(truth.astype(np.intp), guesses["prediction"].to_numpy().astype(np.intp))
+
+
+def above_chance(value: float, chance: float) -> float:
+    """The part of the way from chance to 1: (value − chance) / (1 − chance).
+
+    >>> above_chance(0.75, 0.5)
+    0.5
+    """
+    return (value - chance) / (1 - chance)
+
+
+GRADES: Final = ((0.4, "weak"), (0.6, "moderate"), (0.8, "strong"))
+"""The part of the way from chance to 1 below which a leak has this grade: an AUC of 0.7, 0.8 and
+0.9 (Hosmer, Lemeshow and Sturdivant 2013, section 5.2.4).
+"""
+
+
+def grade(value: float, low: float, chance: float) -> str:
+    """The size of a leak in words, from a value, the lower limit of its interval and chance.
+
+    >>> grade(0.57, 0.53, 0.5), grade(0.57, 0.49, 0.5), grade(0.92, 0.88, 0.5)
+    ('weak', 'not above chance', 'very strong')
+    >>> grade(0.9, float("nan"), 0.5)
+    'cannot tell'
+    """
+    if np.isnan(low):
+        return "cannot tell"
+    if low <= chance:
+        return "not above chance"
+    part = above_chance(value, chance)
+    return next((words for limit, words in GRADES if part < limit), "very strong")
+
+
+def headline_estimate(frame: pd.DataFrame, secret: Secret) -> dict[str, Any]:
+    """The headline estimate of a secret in `frame`, its grade and its reference, as plain values.
+
+    The attacker is the best retrained one with one utterance.
+    """
+    rows = frame[
+        (frame["target"] == secret.name)
+        & (frame["metric"] == secret.metric)
+        & (frame["attacker"] == BEST)
+        & (frame["knowledge"] == Knowledge.SEMI_INFORMED)
+        & (frame["condition"] == "")
+    ]
+    figures = {
+        str(row["release"]): {
+            **{name: _plain(row[name]) for name in ("value", "low", "high")},
+            "n": int(row["n"]),
+            "speakers": int(row["speakers"]),
+        }
+        for row in rows.to_dict("records")
+    }
+    released = rows[rows["release"] == RELEASED].iloc[0]
+    return {
+        "metric": secret.metric,
+        **figures[RELEASED],
+        "chance": secret.chance,
+        "grade": grade(released["value"], released["low"], secret.chance),
+        "reference": figures.get(REFERENCE),
+    }
+
+
+def _plain(value: float) -> float | None:
+    """A number of JSON, which has no NaN."""
+    return float(value) if np.isfinite(value) else None
 
 
 def _speaker_attacks(attacks: SpeakerAttacks) -> Iterator[dict[str, Any]]:

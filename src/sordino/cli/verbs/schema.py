@@ -1,0 +1,27 @@
+"""`sordino schema`: the JSON Schemas of files that other programs read."""
+
+from __future__ import annotations
+
+import typer
+
+from sordino.cli.options import JsonOption
+from sordino.cli.output import write_json
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def _schema() -> None:
+    """Verbs below `sordino schema`, one per kind of file."""
+
+
+@app.command("audit")
+def audit(json: JsonOption = None) -> None:
+    """Print the JSON Schema of run.json and of --json of `sordino audit`, or write it to --json.
+
+    Example:
+      sordino schema audit --json audit.schema.json
+    """
+    from sordino.report import audit_record
+
+    write_json(json or "-", audit_record.audit_schema())
