@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from scale import cluster_kills, extraction_memory
+from large import cluster_kills, extraction_memory
 from threadpoolctl import threadpool_limits
 
 from sordino import parallel

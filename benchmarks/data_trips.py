@@ -90,7 +90,8 @@ def synthetic(folder: Path) -> tuple[Corpus, Vectors, Path]:
     noise[:, 3] += 1.5 * corpus.genders()
     x = noise.astype(np.float32)
     axes = [f"x{axis}" for axis in range(DIMS)]
-    return corpus, x, write_vectors(folder / "vectors.parquet", x, corpus, axes)
+    write_vectors(folder / "vectors.parquet", x, corpus, axes)
+    return corpus, x, folder / "vectors.parquet"
 
 
 def runs(folder: Path) -> dict[str, Callable[[], object]]:

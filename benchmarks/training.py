@@ -2,6 +2,7 @@
 side by side.
 
     python benchmarks/training.py --networks 30 --rows 400 --epochs 30
+    python benchmarks/training.py --device cuda
 
 The networks are those of the study's grid: replacement autoencoders with gradient reversal, half
 with an embedding of 16 and half with one of 32, on random vectors of a fixed seed, for a fixed
@@ -30,6 +31,7 @@ from sordino import parallel
 from sordino.nn import Job, ReplacementAutoencoder, Settings, fit_stacks
 from sordino.nn.autoencoder import ReplacementLoss, ReversalTraining
 from sordino.nn.fit import TrainedNetwork, fit
+from sordino.nn.training_device import TRAINING_DEVICES, resolve_device
 
 EMBEDDINGS = (16, 32)
 TOLERANCE = 1e-3
@@ -63,35 +65,40 @@ def main() -> None:
         default=parallel.count_workers(),
         help="cores (%(default)s)",
     )
-    given = parser.parse_args()
-    settings = Settings(epochs=given.epochs, patience=given.epochs)
-    jobs = [job(number, given.rows, given.inputs, settings) for number in range(given.networks)]
+    parser.add_argument(
+        "--device",
+        choices=TRAINING_DEVICES,
+        default="auto",
+        help="cuda: also a stack on the GPU, auto: where there is one (default: %(default)s)",
+    )
+    options = parser.parse_args()
+    settings = Settings(epochs=options.epochs, patience=options.epochs)
+    jobs = [
+        job(number, options.rows, options.inputs, settings) for number in range(options.networks)
+    ]
     print(
-        f"{given.networks} networks, {given.rows} rows of {given.inputs}, {given.epochs} epochs, "
-        f"{given.jobs} cores"
+        f"{options.networks} networks, {options.rows} rows of {options.inputs}, "
+        f"{options.epochs} epochs, {options.jobs} cores"
     )
     begin = time.perf_counter()
-    compute = partial(parallel.map, jobs=given.jobs, ordered=True)
-    list(compute(partial(alone, warm_up=True), jobs[:1] * given.jobs))
+    compute = partial(parallel.map, jobs=options.jobs, ordered=True)
+    list(compute(partial(alone, warm_up=True), jobs[:1] * options.jobs))
     print(f"processes started in {time.perf_counter() - begin:.1f} s")
     ways: dict[str, Way] = {
         "one-thread loop": loop,
         "one process a core": lambda jobs: list(compute(alone, jobs)),
-        "torch.func stack on CPU": lambda jobs: stacked(jobs, given.jobs),
+        "torch.func stack on CPU": lambda jobs: stacked(jobs, options.jobs),
         "a stack in each process": lambda jobs: [
-            one for share in compute(stacked, shares(jobs, given.jobs)) for one in share
+            one for share in compute(stacked, shares(jobs, options.jobs)) for one in share
         ],
     }
-    if torch.cuda.is_available():
-        fit_stacks(
-            [job(0, 8, 8, Settings(epochs=1))], "cuda"
-        )  # the device is woken before the clock starts
-        ways["torch.func stack on GPU"] = lambda jobs: fit_stacks(jobs, "cuda")
+    device = resolve_device(options.device)
+    if device == "cuda":
+        # the device is woken before the clock starts
+        fit_stacks([job(0, 8, 8, Settings(epochs=1))], device)
+        ways[f"stack on {torch.cuda.get_device_name()}"] = lambda jobs: fit_stacks(jobs, device)
     compare(ways, jobs)
-    print(
-        "sordino uses here:",
-        "torch.func stack on GPU" if torch.cuda.is_available() else "one process a core",
-    )
+    print("sordino uses here:", [*ways][-1] if device == "cuda" else "one process a core")
 
 
 def job(number: int, rows: int, inputs: int, settings: Settings) -> Job:

@@ -63,7 +63,7 @@ def units_folder(tmp_path: Path) -> Path:
 
 
 def table_of(folder: Path, name: str) -> Path:
-    return Checkpoints(KEYS, folder, "units").path(name)
+    return Path(str(Checkpoints(KEYS, folder, "units").path(name)))
 
 
 def test_a_kept_unit_is_read_as_it_was_computed(units_folder: Path) -> None:

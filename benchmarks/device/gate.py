@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from sordino import parallel
 from sordino.cli.options import corpora_from
 from sordino.corpora.table import Corpus
-from sordino.device.runtime import _unfit
+from sordino.device.runtime import _unusable
 from sordino.device.sound.segment import DEFAULT_SEGMENTATION, Segmenter
 from sordino.signal import audio
 from sordino.signal.audio import SAMPLING_RATE
@@ -66,7 +66,7 @@ def margin_db(colour: str, snr: float, recording: tuple[str, float, int]) -> flo
         for part in cut
         if part
         and part.active_seconds >= DEFAULT_SEGMENTATION.shortest_seconds
-        and _unfit(part.samples, SAMPLING_RATE, SAMPLING_RATE) is None
+        and _unusable(part.samples) is None
     ]
     if not usable:
         return float("nan")

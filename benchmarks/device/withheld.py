@@ -21,7 +21,7 @@ from sklearn.metrics import roc_auc_score
 
 from sordino import parallel
 from sordino.cli.options import corpora_from
-from sordino.device.runtime import _unfit
+from sordino.device.runtime import _unusable
 from sordino.device.sound.segment import DEFAULT_SEGMENTATION, Segmenter
 from sordino.signal import audio
 from sordino.signal.audio import SAMPLING_RATE
@@ -42,7 +42,7 @@ def amplified(samples: NDArray[np.floating], gain_db: float) -> Vectors:
 
 def passes(samples: Vectors) -> tuple[bool, bool]:
     """Whether the device releases a vector, and whether it did so by the earlier rule."""
-    usable = _unfit(samples, SAMPLING_RATE, SAMPLING_RATE) is None
+    usable = _unusable(samples) is None
     return usable, bool(usable and (np.abs(samples) >= EARLIER_SCALE).mean() <= EARLIER_SHARE)
 
 

@@ -96,7 +96,8 @@ def test_an_attribute_without_labels_is_listed_on_the_page(tmp_path: Any) -> Non
     )
     assert audit.config["unlabelled"] == ["age"]
     assert "age" not in set(audit.predictions["target"])
-    page = report.write(audit, tmp_path).read_text()
+    report.write(audit, tmp_path)
+    page = (tmp_path / "report.html").read_text()
     assert "The policy hides age. The corpus does not label it, so it was not attacked." in page
     assert "unlabelled" not in audit_of("none").config
 
@@ -108,7 +109,8 @@ def test_estimates_and_page_hold_them(tmp_path: Any) -> None:
         estimate = look("auc", "none", "sad", knowledge="semi-informed", target=target)
         assert estimate.value == pytest.approx(auc("none", target))
         assert estimate.chance == 0.5
-    page = report.write([audit_of("none"), audit_of("constant")], tmp_path).read_text()
+    report.write([audit_of("none"), audit_of("constant")], tmp_path)
+    page = (tmp_path / "report.html").read_text()
     assert "Other hidden attributes" in page
     assert "speaker identity" in page
 

@@ -113,3 +113,14 @@ def test_what_cannot_be_pooled_is_refused() -> None:
         pool_scores(table, 0)
     with pytest.raises(AttackError, match="a score is NaN, expected a secret of 0 and 1"):
         pool_scores(table.assign(score=np.nan))
+
+
+def test_pooled_scores_of_equal_utterances_are_equal_in_any_order() -> None:
+    random = np.random.default_rng(0)
+    speaker = np.repeat(np.arange(8), 5)
+    score = np.concatenate([random.permutation([0.1, 0.1, 0.2, 0.3, 0.7]) for _ in range(8)])
+    columns = {"truth": speaker % 2, "side": 0, "best": True, "k": 1, "attacker": "linear"}
+    table = pd.DataFrame({"row": np.arange(40), "speaker": speaker, "score": score, **columns})
+    pooled = pool_scores(table.assign(prediction=1), 5)
+    assert len(pooled) == 8
+    assert pooled["score"].nunique() == 1

@@ -47,6 +47,7 @@ def test_recordings_become_a_table_of_released_vectors(
     out = tmp_path / f"released{suffix}"
     assert run("release", talking(), *sounds, "--out", out, "--draw-key", 3) == 0
     x = read_labelled(out, ()).x
+    assert isinstance(x, np.ndarray)
     assert x.shape == (2, 8)
     assert run("release", talking(), *sounds, "--out", tmp_path / "again.npz", "--draw-key", 3) == 0
     np.testing.assert_allclose(np.load(tmp_path / "again.npz")["x"], x, rtol=1e-6)

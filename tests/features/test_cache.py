@@ -42,9 +42,13 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
+def path_of(cache: Cache, key: str) -> Path:
+    return Path(str(cache.path(key)))
+
+
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_entry_is_removed_and_can_be_made_again(cache: Cache, damage: str) -> None:
-    path = cache.path("key")
+    path = path_of(cache, "key")
     path.write_bytes(DAMAGES[damage](path.read_bytes()))
     assert cache.find("key", 100) is None
     assert not path.exists()
@@ -53,7 +57,7 @@ def test_a_damaged_entry_is_removed_and_can_be_made_again(cache: Cache, damage: 
 
 
 def test_a_half_written_file_of_a_killed_process_is_ignored(cache: Cache) -> None:
-    path = cache.path("new")
+    path = path_of(cache, "new")
     (path.parent / f".{path.stem}-abc.vector").write_bytes(b"half")
     assert cache.find("new", 100) is None
 
@@ -85,19 +89,19 @@ def test_a_folder_that_is_a_file_says_so(tmp_path: Path) -> None:
 
 def test_the_values_of_another_recording_are_not_taken(cache: Cache) -> None:
     cache.keep("other", 2 * VECTOR)
-    cache.path("other").replace(cache.path("key"))
+    path_of(cache, "other").replace(path_of(cache, "key"))
     assert cache.find("key", 100) is None
 
 
 def test_a_link_is_not_followed(cache: Cache) -> None:
-    path = cache.path("key")
+    path = path_of(cache, "key")
     path.rename(path.with_name("elsewhere"))
     path.symlink_to(path.with_name("elsewhere"))
     assert cache.find("key", 100) is None
 
 
 def test_a_folder_in_place_of_a_vector_is_renamed(cache: Cache) -> None:
-    path = cache.path("key")
+    path = path_of(cache, "key")
     for name in (f"{path.name}.unusable", f"{path.name}.unusable-2"):
         path.unlink(missing_ok=True)
         path.mkdir()

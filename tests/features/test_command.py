@@ -106,6 +106,7 @@ def test_a_table_with_labels_is_read_by_the_audit(
         audit_table.AuditFiles(out, None, None),
         audit_table.AuditColumns(["gender"], ["emotion"], "speaker", (), (), ()),
     )
+    assert isinstance(vectors.x, np.ndarray)
     np.testing.assert_array_equal(
         vectors.x.astype(np.float32), extract("mel", noises(3), tmp_path / "cache", jobs=1)
     )

@@ -190,6 +190,7 @@ def test_a_column_of_lists_is_one_column_a_dimension(tmp_path: Path, kind: str) 
         pa.table({**labels, "embedding": LISTS[kind]()}), tmp_path / "t.parquet", row_group_size=11
     )
     table = read(tmp_path / "t.parquet")
+    assert isinstance(table.x, np.ndarray)
     np.testing.assert_allclose(table.x, X, rtol=1e-2, atol=1e-2)
     assert str(
         table.choice
@@ -226,4 +227,6 @@ def test_every_precision_is_read(tmp_path: Path, kind: type) -> None:
 def test_the_line_that_names_the_separator_is_no_header(tmp_path: Path, separator: str) -> None:
     path = tmp_path / "t.csv"
     path.write_text(f"sep={separator}\n{frame().to_csv(index=False, sep=separator)}")
-    np.testing.assert_allclose(read(path).x, X)
+    x = read(path).x
+    assert isinstance(x, np.ndarray)
+    np.testing.assert_allclose(x, X)

@@ -251,5 +251,5 @@ def test_write_refuses_what_does_not_fit_together(tmp_path: Path) -> None:
 
 
 def test_what_is_written_names_no_speaker(tmp_path: Path) -> None:
-    path = write_vectors(tmp_path / "x.csv", X, corpus_of(FILES), ["f", "g"])
-    assert path.read_text().splitlines()[0] == "file,start,end,f,g"
+    write_vectors(tmp_path / "x.csv", X, corpus_of(FILES), ["f", "g"])
+    assert (tmp_path / "x.csv").read_text().splitlines()[0] == "file,start,end,f,g"

@@ -62,6 +62,14 @@ def test_later_steps_change_no_state_and_inputs_do_not_change() -> None:
     assert torch.equal(x, before)
 
 
+def test_one_step_of_one_row_leaves_its_input_alone() -> None:
+    module, x = synthetic_gru(2, steps=1)
+    row = x[:, :1].detach().requires_grad_()
+    (result,) = torch.autograd.grad(gru(module, row).sum(), row)
+    (expected,) = torch.autograd.grad(module(row)[0].sum(), row)
+    torch.testing.assert_close(result, expected, rtol=1e-5, atol=1e-6)
+
+
 def test_a_second_derivative_is_refused_rather_than_wrong() -> None:
     module, x = synthetic_gru(1)
     (first,) = torch.autograd.grad((gru(module, x) ** 2).sum(), x, create_graph=True)

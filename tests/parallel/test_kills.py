@@ -22,7 +22,7 @@ POLICY = 'required = "sad"\nsensitive = ["happy", "angry"]\n'
 @pytest.fixture(scope="module")
 def kills() -> dict[str, Any]:
     benchmarks = Path(__file__).parents[2] / "benchmarks"
-    return runpy.run_path(str(benchmarks / "scale" / "cluster_kills.py"))
+    return runpy.run_path(str(benchmarks / "large" / "cluster_kills.py"))
 
 
 def test_two_kills_change_no_byte(kills: dict[str, Any], tmp_path: Path) -> None:

@@ -19,13 +19,29 @@ ROOT = Path(__file__).parents[2]
 SCRIPTS = sorted(path.name for path in (ROOT / "scripts").glob("[a-z]*") if path.name != "words")
 """The Bash scripts; `words` is Python."""
 MACHINE_PATH = re.compile(r"(?<![\w.~$})-])/(?:home|root|Users|work|opt|tmp/\w+)/\w")
-TEXT = {".py", ".md", ".toml", ".txt", ".csv", ".html", ".css", ".svg", ".cfg", ".json", ""}
+TEXT = {
+    ".py",
+    ".md",
+    ".toml",
+    ".txt",
+    ".csv",
+    ".html",
+    ".css",
+    ".svg",
+    ".cfg",
+    ".json",
+    ".mjs",
+    ".ts",
+    "",
+}
+BUILT = {"node_modules", "dist"}
+"""Folders of the port that the repository does not hold."""
 
 
 def texts() -> Iterator[Path]:
     """Every text file that the repository holds."""
-    folders = ("src", "tests", "docs", "scripts", "benchmarks", "fuzz", ".ci")
-    places = [*ROOT.iterdir(), *(path for folder in folders for path in (ROOT / folder).rglob("*"))]
+    folders = ("src", "tests", "docs", "scripts", "benchmarks", "fuzz", "ports", ".ci")
+    places = [*ROOT.iterdir(), *(path for folder in folders for path in files(ROOT / folder))]
     for path in places:
         if (
             path.is_file()
@@ -34,6 +50,13 @@ def texts() -> Iterator[Path]:
             and path.name != ".git"
         ):
             yield path
+
+
+def files(folder: Path) -> Iterator[Path]:
+    """The files below a folder, without those that are built."""
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name not in BUILT]
+        yield from (Path(parent) / name for name in names)
 
 
 def pins() -> dict[str, str]:
@@ -121,11 +144,11 @@ def test_the_name_of_a_test_has_at_most_60_characters() -> None:
 
 
 def test_a_line_of_code_has_at_most_100_characters() -> None:
-    folders = ("src", "tests", "benchmarks", "fuzz", "scripts")
+    folders = ("src", "tests", "benchmarks", "fuzz", "scripts", "ports")
     lines = {
         f"{path.relative_to(ROOT)}:{number}": len(line)
         for path in texts()
-        if path.relative_to(ROOT).parts[0] in folders and path.suffix in (".py", "")
+        if path.relative_to(ROOT).parts[0] in folders and path.suffix in (".py", ".mjs", ".ts", "")
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
     }
     assert {line: length for line, length in lines.items() if length > 100} == {}

@@ -80,9 +80,8 @@ def study(
     rows.to_csv(manifest, index=False)
     corpus = corpora.load("manifest", manifest)
     x = planted(corpus, strength, seed)
-    return Made(
-        manifest, write_vectors(vectors, x, corpus, [f"x{axis}" for axis in range(DIMS)]), corpus, x
-    )
+    write_vectors(vectors, x, corpus, [f"x{axis}" for axis in range(DIMS)])
+    return Made(manifest, vectors, corpus, x)
 
 
 def _rows(speakers: int, takes: int, names: Sequence[str]) -> pd.DataFrame:

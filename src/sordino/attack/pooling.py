@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from sordino import metrics
 from sordino.attack.attackers.families import QUICK, scores
+from sordino.attack.attackers.ties import merge_rounding
 from sordino.attack.secret import Secret
 from sordino.attack.selection import predict
 from sordino.attack.significance.permutation_test import label_columns
@@ -70,6 +71,8 @@ def pool_scores(guesses: pd.DataFrame, k: int | None = 20, seed: int = 0) -> pd.
     table: pd.DataFrame = cells.agg(
         **labels, score=("score", "mean"), k=("score", "size")
     ).reset_index()
+    for positions in table.groupby("attacker").indices.values():
+        table.loc[positions, "score"] = merge_rounding(table["score"].to_numpy()[positions])
     table["prediction"] = (table["score"] > 0).astype(np.intp)
     return table[list(GUESS_COLUMNS)]
 

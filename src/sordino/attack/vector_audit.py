@@ -12,19 +12,21 @@ selected for each fold on the *other* folds: its scores of a speaker have no par
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
+from threadpoolctl import threadpool_limits
 
 from sordino import parallel
 from sordino.attack import row_sampling
 from sordino.attack.attackers import kernels, scaling
 from sordino.attack.attackers.families import QUICK, QUICK_TABLE, available, score_attackers
+from sordino.attack.attackers.kernels import Scores
 from sordino.attack.attackers.score_table import ScoreTable
 from sordino.attack.pooling import POOL_SIZES, patient_guesses
 from sordino.attack.secret import MAX_CLASSES, Secret, labels_of
@@ -167,7 +169,7 @@ class Audit(BaseEstimator):  # type: ignore[misc]
             release: scaling.in_range(vectors_at(vectors, rows))
             for release, vectors in tables.items()
         }
-        scores = {release: setting.score(vectors, release) for release, vectors in sample.items()}
+        scores = {release: setting.score(sample, release) for release in sample}
         guesses = setting.guesses(sample, scores)
         guesses["row"] = rows[guesses["row"]]
         config = {
@@ -185,7 +187,12 @@ class Audit(BaseEstimator):  # type: ignore[misc]
         power: Mapping[float, float] = {}
         if not decision.too_small:
             power = planted_leaks.power(
-                sample[RELEASED], setting.secret, setting.fold, decision.critical, self.seed
+                sample[RELEASED],
+                setting.secret,
+                setting.fold,
+                decision.critical,
+                self.seed,
+                jobs=self.jobs,
             )
         return AuditResult(
             setting.secret, decision, guesses, speaker_guesses, rows, count, config, power
@@ -221,11 +228,13 @@ class _AuditSetting:
         shuffled = secret.shuffles(fold, audit.count, audit.seed)
         return cls(audit, secret, fold, crossfit(fold), shuffled)
 
-    def score(self, x: Matrix, release: str) -> ScoreTable:
+    def score(self, sample: Mapping[str, Matrix], release: str) -> ScoreTable:
         """Every attacker's scores of the secret; for the audited release also its statistics on all
-        shuffles.
+        shuffles, and for the reference scores of released vectors of the same width.
         """
-        audit = self.audit
+        audit, x, others = self.audit, sample[release], None
+        if release == REFERENCE and sample[RELEASED].shape[1] == x.shape[1]:
+            others = sample[RELEASED]
         shuffled = self.shuffled if release == RELEASED else self.shuffled[:, :1]
         return score_attackers(
             x,
@@ -234,6 +243,7 @@ class _AuditSetting:
             self.plan,
             audit.families,
             custom=audit.estimators or {},
+            others=others,
             seed=audit.seed,
             jobs=audit.jobs,
             cache=audit.cache,
@@ -250,38 +260,44 @@ class _AuditSetting:
             )
             for release, table in scores.items()
         }
-        ignorant = []
-        if REFERENCE in sample:
-            ignorant = self.ignorant(sample[RELEASED], sample[REFERENCE])
-        patient = [
-            table
+        ignorant = self.ignorant(scores[REFERENCE].scores) if REFERENCE in scores else []
+        calls = [
+            (vectors, semi[release], release, k)
             for release, vectors in sample.items()
-            for table in self.patient(vectors, semi[release], release)
+            for k in self.pool_sizes
         ]
+        patient = parallel.map(self.patient, calls, jobs=self.audit.jobs, ordered=True)
         return pd.concat([*semi.values(), *ignorant, *patient], ignore_index=True)
 
-    def patient(self, x: Matrix, guesses: pd.DataFrame, release: str) -> Iterator[pd.DataFrame]:
-        """Guesses of patient attackers, for a binary secret that is constant within speakers."""
-        largest = int(np.bincount(self.secret.speaker).max())
+    @property
+    def pool_sizes(self) -> list[int]:
+        """Utterances of patient attackers: for a binary secret that is constant within speakers, as
+        far as a speaker has so many.
+        """
         if self.secret.within or len(self.secret.classes) != 2:
-            return
-        best = guesses[guesses["best"]]
-        for k in POOL_SIZES:
-            if k <= largest:
-                pooled = patient_guesses(x, self.secret, self.plan, best, k, QUICK, self.audit.seed)
-                yield pooled.assign(release=release, knowledge=str(Knowledge.PATIENT))
+            return []
+        largest = int(np.bincount(self.secret.speaker).max())
+        return [k for k in POOL_SIZES if k <= largest]
 
-    def ignorant(self, x: Matrix, original: Matrix) -> list[pd.DataFrame]:
+    def patient(self, call: tuple[Matrix, pd.DataFrame, str, int]) -> pd.DataFrame:
+        """Guesses of patient attackers on one release with k utterances."""
+        x, guesses, release, k = call
+        best = guesses[guesses["best"]]
+        with threadpool_limits(1):
+            pooled = patient_guesses(x, self.secret, self.plan, best, k, QUICK, self.audit.seed)
+        return pooled.assign(release=release, knowledge=str(Knowledge.PATIENT))
+
+    def ignorant(self, attackers: Sequence[Scores]) -> list[pd.DataFrame]:
         """Guesses of attackers that were trained on original vectors alone; none if released
         vectors have another width.
         """
-        if x.shape[1] != original.shape[1]:
+        before, after = [], []
+        for attacker in attackers:
+            if attacker.transferred is not None:
+                before.append(attacker)
+                after.append(replace(attacker, values=attacker.transferred))
+        if not before:
             return []
-        truth = permutation_test.label_columns(self.secret, self.secret.values[:, None])
-        pairs = list(kernels.ignorant_scores(x, original, truth, self.plan, self.audit.families))
-        if not pairs:
-            return []
-        before, after = ([pair[index] for pair in pairs] for index in (0, 1))
         table = predict(self.secret, self.plan, before, after)
         return [table.assign(release=RELEASED, knowledge=str(Knowledge.IGNORANT))]
 

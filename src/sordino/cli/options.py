@@ -61,6 +61,15 @@ def use_cluster(context: typer.Context, address: str | None) -> str | None:
     return address
 
 
+def use_device(context: typer.Context, device: str) -> str:
+    """Train networks on a device until the verb ends; `auto` is decided where a network is."""
+    if device != "auto" and not context.resilient_parsing:
+        from sordino.nn import train_on  # imported here: it loads PyTorch
+
+        context.with_resource(train_on(device))
+    return device
+
+
 def local_path(text: str) -> Path:
     """The path of an option that takes no URL. Raises `StorageError` for a URL."""
     return on_this_machine(text, "this option")
@@ -98,6 +107,14 @@ SeedOption = Annotated[
 ]
 JobsOption = Annotated[
     int, typer.Option("--jobs", min=0, help="Number of parallel processes; 0: one per core.")
+]
+DeviceOption = Annotated[
+    Literal["auto", "cpu", "cuda"],
+    typer.Option(
+        "--device",
+        callback=use_device,
+        help="Where releases that are networks are trained; auto: on a CUDA GPU if there is one.",
+    ),
 ]
 ClusterOption = Annotated[
     str | None,

@@ -14,7 +14,7 @@ import typer
 
 from sordino import storage
 from sordino.errors import SordinoError
-from sordino.progress import printable
+from sordino.progress import NO_PROGRESS, printable
 from sordino.storage import Location
 
 if TYPE_CHECKING:
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
 WIDE: Final = 140
 """Characters per line if standard output is no terminal; a table may be wider."""
-
-WIDEST: Final = 1000
-"""Characters per line that a table may need."""
 
 
 def timestamp() -> str:
@@ -69,12 +66,15 @@ def warn(lines: Sequence[str]) -> None:
         typer.secho(f"warning: {printable(' '.join(line.split()))}", fg="yellow", err=True)
 
 
+def announce(line: str) -> None:
+    """Print the work that begins to standard error, unless progress is unwanted."""
+    if not NO_PROGRESS.get():
+        typer.echo(printable(line), err=True)
+
+
 def print_table(table: Table, path: Location) -> None:
-    """Print a table, whole if standard output is no terminal, then the path of the full result."""
+    """Print a table, then the path of the full result."""
     terminal = console()
-    if not sys.stdout.isatty():
-        options = terminal.options.update(max_width=WIDEST)
-        terminal.width = max(WIDE, terminal.measure(table, options=options).maximum)
     terminal.print(table, markup=False)
     terminal.print(str(path), soft_wrap=True, markup=False, highlight=False)
 

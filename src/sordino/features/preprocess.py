@@ -89,7 +89,7 @@ class Preprocess:
         arrays = {name: getattr(self, name) for name in _ARRAYS}
         content = io.BytesIO()
         np.savez(content, config=np.array(json.dumps(self.config, sort_keys=True)), **arrays)
-        return storage.write(path, content.getvalue())
+        return storage.write(Path(path), content.getvalue())
 
     @staticmethod
     def load(path: str | Path) -> Preprocess:

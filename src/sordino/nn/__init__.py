@@ -8,6 +8,7 @@ from sordino.nn.reversal import reverse
 from sordino.nn.risk import RiskModel
 from sordino.nn.sequences import Sequences, bucketed
 from sordino.nn.stack import fit_stacks
+from sordino.nn.training_device import train_on, training_device
 
 __all__ = [
     "FittedMultimodal",
@@ -27,4 +28,6 @@ __all__ = [
     "fit_stacks",
     "reverse",
     "run_plan",
+    "train_on",
+    "training_device",
 ]

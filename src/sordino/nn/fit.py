@@ -126,7 +126,7 @@ def fit(job: Job) -> TrainedNetwork:
     """The network with the weights of its best validation epoch."""
     module, settings = copy.deepcopy(job.module), job.settings
     optimizer = torch.optim.Adam(
-        [p for p in module.parameters() if p.requires_grad], lr=settings.learning_rate
+        [p for p in module.parameters() if p.requires_grad], lr=settings.learning_rate, fused=True
     )
     generator = torch.Generator().manual_seed(job.seed)
     best, last, state, history = math.inf, 0, copy.deepcopy(module.state_dict()), []

@@ -22,7 +22,7 @@ from sordino.nn.sequences import Sequences, bucketed
 
 SCHEDULES = ("constant", "dann", "warm-up")
 WATCHED = 256
-"""The approximate number of training rows that measure each head after each epoch."""
+"""The approximate number of evenly spaced training rows that measure each head after each epoch."""
 
 
 @dataclass(frozen=True)
@@ -222,7 +222,11 @@ def _train(
     generator, curve = torch.Generator().manual_seed(seed), _Curve()
     weights = [values for values in network.parameters() if values.requires_grad]
     # the decay and the constant of Keras, which the paper used; those of torch are 0.99 and 1e-8
-    optimizer = torch.optim.RMSprop(weights, lr=training.learning_rate, alpha=0.9, eps=1e-7)
+    optimizer = torch.optim.RMSprop(
+        weights, lr=training.learning_rate, alpha=0.9, eps=1e-7, foreach=True
+    )
+    watched = torch.arange(0, len(train), max(1, len(train) // WATCHED))
+    watched_rows = train.select(watched.numpy())
     for epoch in range(training.epochs):
         network.train()
         for rows in bucketed(train, training.batch, generator):
@@ -242,7 +246,7 @@ def _train(
         if network.shape.attributes:
             curve.recalls.append(
                 (
-                    _training_recalls(objective, train),
+                    _training_recalls(objective, watched_rows, watched),
                     _recalls(outputs, stopping.codes, network.shape),
                 )
             )
@@ -253,13 +257,12 @@ def _train(
     return curve
 
 
-def _training_recalls(objective: _Objective, train: Sequences) -> dict[str, float]:
-    """UAR of each head on training rows, or on about `WATCHED` evenly spaced rows."""
-    rows = torch.arange(0, len(train), max(1, len(train) // WATCHED))
-    codes = {name: values[rows] for name, values in objective.tasks.codes.items()}
-    return _recalls(
-        apply(objective.network, train.select(rows.numpy())), codes, objective.network.shape
-    )
+def _training_recalls(
+    objective: _Objective, rows: Sequences, positions: Tensor
+) -> dict[str, float]:
+    """UAR of each head on these rows of the training rows, at these positions of them."""
+    codes = {name: values[positions] for name, values in objective.tasks.codes.items()}
+    return _recalls(apply(objective.network, rows), codes, objective.network.shape)
 
 
 def _fitted(

@@ -62,16 +62,16 @@ class _Layer(torch.autograd.Function):
             [a[:, :, : 2 * width] + bias[: 2 * width], bias[2 * width :].expand(steps, n, width)],
             dim=2,
         )
-        states, candidates = a.new_zeros(steps + 1, n, width), a.new_empty(steps, n, width)
-        h, c, a_c = states.unbind(), candidates.unbind(), a[:, :, 2 * width :].unbind()
-        g, rz = gates.unbind(), gates[:, :, : 2 * width].unbind()
-        r, z, g_c = (part.unbind() for part in torch.split(gates, width, dim=2))
+        states = a.new_zeros(steps + 1, n, width)
+        candidates = a[:, :, 2 * width :].clone(memory_format=torch.contiguous_format)
         transposed = weight.t().contiguous()
-        for t in range(steps):
-            g[t].addmm_(h[t], transposed)
-            rz[t].sigmoid_()
-            torch.addcmul(a_c[t], r[t], g_c[t], out=c[t]).tanh_()
-            torch.lerp(c[t], h[t], z[t], out=h[t + 1])
+        parts = (gates, gates[:, :, : 2 * width], *torch.split(gates, width, dim=2), candidates)
+        steps_of = (part.unbind() for part in (*parts, states[:-1], states[1:]))
+        for g, rz, r, z, g_c, c, h, h_after in zip(*steps_of, strict=True):
+            g.addmm_(h, transposed)
+            rz.sigmoid_()
+            c.addcmul_(r, g_c).tanh_()
+            torch.lerp(c, h, z, out=h_after)
         ctx.save_for_backward(gates, candidates, states, weight)
         return states[1:]
 
@@ -81,18 +81,25 @@ class _Layer(torch.autograd.Function):
         (grad,), (gates, c, states, weight) = grads, ctx.saved_tensors
         steps, n, width = c.shape
         r, z, g_c = torch.split(gates, width, dim=2)
-        through_c = (1 - z) * (1 - c * c)
-        dg = torch.stack(
-            [through_c * g_c * r * (1 - r), (states[:-1] - c) * z * (1 - z), through_c * r], dim=2
-        )
+        dg = c.new_empty(steps, n, 3, width)
+        f_r, f_z, f_c = dg.unbind(dim=2)
+        rest = 1 - z
+        through_c = torch.addcmul(rest, rest * c, c, value=-1)
+        torch.mul(through_c, r, out=f_c)
+        to_r = f_c * g_c
+        torch.addcmul(to_r, to_r, r, value=-1, out=f_r)
+        torch.mul((states[:-1] - c).mul_(z), rest, out=f_z)
         flat = dg.view(steps, n, 3 * width)
         dh = grad.clone(memory_format=torch.contiguous_format)
-        factors, products, gradients, keeps = dg.unbind(), flat.unbind(), dh.unbind(), z.unbind()
-        columns = dh.unsqueeze(2).unbind()  # (n, 1, width) a step
-        for t in range(steps - 1, -1, -1):
-            factors[t].mul_(columns[t])  # now dL/dg
-            if t:
-                gradients[t - 1].addcmul_(gradients[t], keeps[t]).addmm_(products[t], weight)
+        columns = dh.unsqueeze(2)  # (steps, n, 1, width)
+        steps_of = [*zip(*(part.unbind() for part in (dg, columns, flat, dh, z)), strict=True)]
+        before = [None, *dh.unbind()[:-1]]
+        for (factor, column, product, gradient, keep), earlier in zip(
+            reversed(steps_of), reversed(before), strict=True
+        ):
+            factor.mul_(column)  # now dL/dg
+            if earlier is not None:
+                earlier.addcmul_(gradient, keep).addmm_(product, weight)
         da = torch.cat([flat[:, :, : 2 * width], dh * through_c], dim=2)
         rows = flat.view(steps * n, 3 * width)
         return da, rows.t() @ states[:-1].reshape(steps * n, width), rows.sum(dim=0)

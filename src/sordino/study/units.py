@@ -8,8 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
@@ -28,6 +28,7 @@ from sordino.errors import ReleaseError
 from sordino.metrics.bound import Bound
 from sordino.nn.fit import Plan, run_plan, run_rounds
 from sordino.nn.stack import fit_stacks
+from sordino.nn.training_device import training_device
 from sordino.policy import Policy
 from sordino.release import Drawn, DrawnFitter, Fitter, MixtureFitter, Release, plan_all
 from sordino.release.drawn.fit import Space, bounds_of_decisions, crossfit_decisions
@@ -48,6 +49,7 @@ def predictions(
     *,
     policies: Sequence[Policy] = POLICIES,
     fitters: Fitters | None = None,
+    informed: bool = True,
     jobs: int = 0,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """The guesses of all attackers on all test utterances, and the record of each unit by name.
@@ -55,9 +57,13 @@ def predictions(
     The columns of the guesses are `sordino.attack.PREDICTION_COLUMNS`.
 
     Finished units are read from `folder`. On a CPU, each core runs one unit at a time with one
-    thread. With a GPU, the networks of all units are first trained there as stacks.
+    thread. With a GPU (`sordino.nn.train_on`), the networks of all units are first trained there as
+    stacks.
+
+    `informed=False` leaves out informed attackers, membership inference and bounds. A choice
+    between releases needs none of them.
     """
-    study = _Study(inputs, options, Fitters.with_registered(fitters))
+    study = _Study(inputs, options, Fitters.with_registered(fitters), informed)
     units = {
         unit.name: unit
         for unit in (_Unit(study, parts, policy) for parts in inputs.draws for policy in policies)
@@ -106,6 +112,7 @@ class _Study:
     inputs: Inputs
     options: Options
     fitters: Fitters
+    informed: bool = True
 
     @property
     def digest(self) -> str:
@@ -150,7 +157,11 @@ class _Unit:
             parts.test,
         )
         fitters = self.study.fitters.describe(self.fitters)
-        return json.dumps([digest, self.policy.hash, fitters, *(part.tolist() for part in rows)])
+        key = [digest, self.policy.hash, fitters, *(part.tolist() for part in rows)]
+        device = training_device()
+        key += [] if device == "cpu" else [device]
+        key += [] if self.study.informed else ["not informed"]
+        return json.dumps(key)
 
     def space(self, transform: Rows | None = None) -> Vectors:
         """The vectors of this draw in the scaled space, of recordings and copies."""
@@ -223,12 +234,13 @@ class _Unit:
                 ignorant=ignorant,
                 families=self.study.options.families,
                 seed=self.parts.draw,
+                informed=self.study.informed,
             )
             for release in releases
         ]
         record = {
-            "bounds": self.bounds(),
-            "membership": self.membership(),
+            "bounds": self.bounds() if self.study.informed else {},
+            "membership": self.membership() if self.study.informed else {},
             "components": z.shape[1],
             "risk_validation_losses": list(ignorant.losses),
             "releases": {
@@ -253,29 +265,41 @@ class _Unit:
 
 
 def _compute(units: Sequence[_Unit], jobs: int) -> Iterable[Finished]:
-    if torch.cuda.is_available():
-        spaces = [unit.space() for unit in units]
-        plans = [unit.plan(z) for unit, z in zip(units, spaces, strict=True)]
-        calls = zip(units, spaces, run_rounds(plans, fit_stacks), strict=True)
-        return parallel.map(_attack, calls, jobs=jobs)
-    return parallel.map(_finish, units, jobs=jobs)
+    device = training_device()
+    if device == "cpu":
+        return parallel.map(_finish, units, jobs=jobs)
+    return _compute_stacked(units, jobs, device)
+
+
+def _compute_stacked(units: Sequence[_Unit], jobs: int, device: str) -> Iterable[Finished]:
+    """The units, with the networks of all of them trained as stacks on a device."""
+    spaces = [unit.space() for unit in units]
+    plans = [unit.plan(z) for unit, z in zip(units, spaces, strict=True)]
+    fitted = run_rounds(plans, partial(fit_stacks, device=device))
+    return parallel.map(_attack, zip(units, spaces, fitted, strict=True), jobs=jobs)
 
 
 def _attack(call: tuple[_Unit, Vectors, tuple[RiskAttacker, list[Release]]]) -> Finished:
     unit, z, (ignorant, releases) = call
-    unit.study.fitters.add_attackers()
-    return unit.attack(z, ignorant, releases)
+    with _one_thread(unit):
+        return unit.attack(z, ignorant, releases)
 
 
 def _finish(unit: _Unit) -> Finished:
-    """The unit, computed in one thread: this gives the same bytes on every machine."""
+    with _one_thread(unit):
+        z = unit.space()
+        return unit.attack(z, *run_plan(unit.plan(z)))
+
+
+@contextmanager
+def _one_thread(unit: _Unit) -> Iterator[None]:
+    """Compute a unit in one thread: this gives the same bytes on every machine."""
     torch.set_num_threads(1)
     unit.study.fitters.add_attackers()
     with threadpool_limits(1), warnings.catch_warnings():
         # A release with few prototypes warns. The record has their number.
         warnings.filterwarnings("ignore", ".* sound like ")
-        z = unit.space()
-        return unit.attack(z, *run_plan(unit.plan(z)))
+        yield
 
 
 def _sources(estimator: BaseEstimator) -> list[str]:

@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from sordino import metrics
@@ -150,3 +151,18 @@ def test_a_custom_estimator_takes_part_in_the_verdict() -> None:
         x, secret, speaker
     )
     assert blind.decision.answer != "leak"
+
+
+@pytest.mark.parametrize("kernel", ["rbf", "poly"])
+def test_a_shared_kernel_gives_the_margins_of_the_machine(kernel: str) -> None:
+    x, speaker, random = people(12, 8, seed=0)
+    setting = SVC(kernel=kernel, degree=2, coef0=1.0)
+    labels = random.integers(0, 2, (len(x), 3)).astype(np.float64)
+    fold = speaker.astype(np.intp) % 2
+    plan = crossfit(fold)
+    (attacker,) = estimators.scores(x, labels, plan, "machine", [setting])
+    z = estimators._scale_units(x, plan.train_rows)
+    for column in range(3):
+        model = SVC(kernel=kernel, degree=2, coef0=1.0).fit(z[fold == 0], labels[fold == 0, column])
+        expected = model.decision_function(z[fold == 1])
+        np.testing.assert_allclose(attacker.values[fold == 1, column], expected, atol=1e-6)

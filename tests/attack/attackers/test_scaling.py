@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from sordino.attack.attackers import kernels, scaling, ties
+from sordino.attack.attackers import kernels, nearest, scaling, ties
 from sordino.attack.secret import Secret
 from sordino.attack.significance import permutation_test
 from sordino.attack.splits import crossfit
@@ -140,8 +140,8 @@ def test_nearest_rows_that_are_equally_far_count_alike() -> None:
     squared = (points[:, None] - points) ** 2
     for order in (EVERY[:4], EVERY[3::-1], np.array([1, 3, 0, 2])):
         rows = np.append(order, 4)
-        scores = kernels.nearest(
-            squared[np.ix_(rows, rows)], points[rows] ** 2, labels[rows], plan, 1
+        scores = nearest.nearest(
+            squared[np.ix_(rows, rows)], points[rows] ** 2, labels[rows], plan, 1, np.arange(5)
         )
         assert scores[4, 0] == 0.0
 
@@ -167,3 +167,15 @@ def test_numbers_that_are_none_are_refused(x: Matrix, message: str) -> None:
 def test_the_spread_of_whole_numbers_is_theirs() -> None:
     *_, spread, power = scaling.moments(np.array([[2**30], [2**30 + 2]]), np.arange(2))
     assert np.ldexp(spread, power).tolist() == [1.0]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_outlier_is_missed_by_the_cheap_test(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    rows = int(random.integers(20, 90))
+    z = random.normal(size=(rows, 3))
+    assert scaling._is_spread(z / np.abs(z).max(axis=0))
+    few = random.permutation(rows)[: rows // 4]
+    z[:, 1] = 1e-9 * random.normal(size=rows)
+    z[few, 1] = random.uniform(0.5, 1, len(few))
+    assert not scaling._is_spread(z / np.abs(z).max(axis=0))

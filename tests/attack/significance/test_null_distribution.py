@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from sordino import metrics
 from sordino.attack import Null, pool_scores, retrain
+from sordino.attack.attackers import kernels
+from sordino.attack.secret import Secret
+from sordino.attack.selection import predict
+from sordino.attack.significance.null_distribution import nulls
+from sordino.attack.significance.permutation_test import label_columns
+from sordino.attack.splits import crossfit
 from tests.attack.synthetic_voices import people
 
 
@@ -49,3 +56,21 @@ def test_the_null_of_a_mean_is_narrower() -> None:
     assert width[0] / width[1] == pytest.approx(math.sqrt(5), rel=0.3)
     low, high = joint.limits()
     assert joint.privacy_limits() == (1 - high, 1 - low)
+
+
+@pytest.mark.parametrize("values", [2, 3])
+def test_a_null_is_that_of_one_prediction_for_each_shuffle(values: int) -> None:
+    random = np.random.default_rng(0)
+    speaker = np.repeat(np.arange(12), 6)
+    secret = Secret.of("secret", speaker % values, speaker)
+    plan = crossfit(secret.folds())
+    shuffled = secret.shuffles(secret.folds(), 7)
+    labels = label_columns(secret, shuffled)
+    attackers = list(kernels.scores(random.normal(size=(72, 4)), labels, plan))
+    expected = []
+    for column in range(1, 8):
+        shuffle = replace(secret, values=shuffled[:, column])
+        table = predict(shuffle, plan, [attacker.column(column, 8) for attacker in attackers])
+        best = table[table["best"]]
+        expected.append(metrics.uar(best["truth"].to_numpy(), best["prediction"].to_numpy()))
+    assert nulls(secret, shuffled, plan, attackers)[1].uar == tuple(expected)

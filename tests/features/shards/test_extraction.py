@@ -68,6 +68,7 @@ def test_shards_have_the_vectors_of_extract(noises: Corpora, tmp_path: Path) -> 
     assert [len(shard) for shard in shards] == [2, 2, 1]
     assert list(shards[0].columns[:4]) == ["file", "start", "end", "speaker"]
     labelled = read_labelled(out, ["speaker"])
+    assert isinstance(labelled.x, np.ndarray)
     np.testing.assert_array_equal(labelled.x.astype(np.float32), expected)
     assert labelled.labels["speaker"].tolist() == corpus.speaker.tolist()
     assert (out / "failures.jsonl").read_bytes() == b""
@@ -215,7 +216,7 @@ def test_another_manifest_is_refused(noises: Corpora, tmp_path: Path, content: s
 class Crash:
     """A sound that ends the process that decodes it."""
 
-    path: str = "crash.wav"
+    file: str = "crash.wav"
     key: str = ""
 
     def read(self, sampling_rate: int) -> np.ndarray:  # noqa: ARG002
@@ -240,7 +241,7 @@ class WithCrashes:
     def rows(self, labels, needed: Needed) -> Iterator[SoundRow | None]:
         for position, row in enumerate(self.source.rows(labels, needed)):
             crash = row is not None and position in self.crashing
-            yield replace(row, sound=Crash()) if crash else row
+            yield replace(row, sound=Crash()) if row and crash else row
 
 
 @pytest.mark.slow

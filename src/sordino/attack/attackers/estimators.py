@@ -20,6 +20,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics.pairwise import polynomial_kernel, rbf_kernel
 from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC, LinearSVC
 
@@ -143,9 +144,7 @@ def scores(
     for index, setting in enumerate(settings):
         tested = index == 0
         columns = truth if tested else truth[:, :1]
-        values = np.stack(
-            [_fit_scores(z, column, plan, setting, classes) for column in columns.T], axis=2
-        )
+        values = _fit_scores(z, columns, plan, setting, classes)
         name = f"{setting!r}".replace("\n", "").replace("  ", "")
         values = ties.same(values.reshape(len(z), -1), copy, plan)
         yield Scores(family, name, values, tested=tested)
@@ -165,30 +164,49 @@ def _scale_units(x: NDArray[np.floating[Any]], train_rows: Rows) -> Matrix:
 def _fit_scores(
     z: Matrix, truth: NDArray[np.intp], plan: SplitPlan, setting: BaseEstimator, classes: int
 ) -> Matrix:
-    """Scores of one labelling, `(n, classes)`, or `(n, 1)` for two classes."""
-    scores = np.full((len(z), classes if classes > 2 else 1), np.nan)
+    """Scores of labellings `(n, columns)`: `(n, classes, columns)`, or `(n, 1, columns)` for two
+    classes.
+    """
+    width = classes if classes > 2 else 1
+    scores = np.full((len(z), width, truth.shape[1]), np.nan)
     for train, test in plan.splits:
-        values = np.unique(truth[train])
         varied = np.flatnonzero(np.ptp(z[train], axis=0) > 0)  # constant dimensions are dropped
-        if len(values) < 2 or not len(varied):
-            scores[test] = 0.0
-            continue
-        train_x, test_x = (
-            (z[train], z[test])
-            if len(varied) == z.shape[1]
-            else (z[np.ix_(train, varied)], z[np.ix_(test, varied)])
-        )
-        with warnings.catch_warnings():
-            # a fixed number of iterations defines the family
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            margins = _predict(setting, train_x, truth[train], test_x)
-        if classes <= 2:
-            scores[test, 0] = margins if margins.ndim == 1 else margins[:, 1]
-        else:
-            columns = margins if margins.ndim == 2 else np.column_stack([-margins, margins])
-            scores[test] = columns.min() - 1  # of classes without training rows
-            scores[np.ix_(test, values)] = columns
+        rows = z if len(varied) == z.shape[1] else z[:, varied]
+        model, train_x, test_x = _shared_kernel(setting, rows[train], rows[test])
+        for index, column in enumerate(truth.T):
+            values = np.unique(column[train])
+            if len(values) < 2 or not len(varied):
+                scores[test, :, index] = 0.0
+                continue
+            with warnings.catch_warnings():
+                # a fixed number of iterations defines the family
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                margins = _predict(model, train_x, column[train], test_x)
+            if width == 1:
+                scores[test, 0, index] = margins if margins.ndim == 1 else margins[:, 1]
+            else:
+                columns = margins if margins.ndim == 2 else np.column_stack([-margins, margins])
+                scores[test, :, index] = columns.min() - 1  # of classes without training rows
+                scores[test[:, None], values, index] = columns
     return scores
+
+
+def _shared_kernel(
+    setting: BaseEstimator, x: Matrix, test: Matrix
+) -> tuple[BaseEstimator, Matrix, Matrix]:
+    """An estimator, its training rows and its test rows; of a support vector machine with a kernel
+    the matrices of this kernel, which serve all labellings.
+    """
+    if type(setting) is not SVC or setting.kernel not in ("rbf", "poly") or not x.size:
+        return setting, x, test
+    scales = {"scale": 1 / (x.shape[1] * x.var()), "auto": 1 / x.shape[1]}
+    gamma = scales.get(setting.gamma, setting.gamma)
+    if setting.kernel == "rbf":
+        matrices = [rbf_kernel(rows, x, gamma) for rows in (x, test)]
+    else:
+        power = (setting.degree, gamma, setting.coef0)
+        matrices = [polynomial_kernel(rows, x, *power) for rows in (x, test)]
+    return clone(setting).set_params(kernel="precomputed"), *matrices
 
 
 def _predict(setting: BaseEstimator, x: Matrix, truth: NDArray[np.intp], test: Matrix) -> Matrix:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from typing import Any, Final, TypeVar
@@ -76,13 +76,14 @@ def score_attackers(
     families: Sequence[str] = QUICK,
     *,
     custom: CustomEstimators | None = None,
+    others: Matrix | None = None,
     seed: int = 0,
     jobs: int = 1,
     cache: Location | None = None,
     title: str = "attackers",
 ) -> ScoreTable:
     """Scores of all attackers on the secret, the first column of `shuffled`, and their statistics
-    on every column.
+    on every column. Kernels also score `others` `(n, d)`, if there are any (`kernels.scores`).
 
     A unit is a family (of the quick ones, on one scale). Completed units are stored in `cache`, and
     a killed run resumes at the next. Estimators in `custom` are scored beside the families. Only
@@ -90,11 +91,11 @@ def score_attackers(
     """
     data = (x, secret, shuffled, plan)
     shared = json.dumps(
-        [identity(score_table.SCORE_ROOMS), score_table.audit_key(*data, seed), title]
+        [identity(score_table.SCORE_ROOMS), score_table.audit_key(*data, seed, others), title]
     )
     kernel = {
         f"{family}-{'each' if per_dimension else 'one'}": _FamilyUnit(
-            partial(_score_kernel, *data, (family,), per_dimension), shared
+            partial(_score_kernel, *data, (family,), per_dimension, others), shared
         )
         for per_dimension in (False, True)
         for family in QUICK
@@ -188,6 +189,7 @@ def _score_kernel(
     plan: SplitPlan,
     families: tuple[str, ...],
     per_dimension: bool,
+    others: Matrix | None = None,
 ) -> ScoreTable:
     """Families of `kernels` on one scale.
 
@@ -197,7 +199,7 @@ def _score_kernel(
     with threadpool_limits(1):
         bent = permutation_test.bent_secrets(secret, shuffled)
         labels = permutation_test.columns_of_test(secret, shuffled, bent)
-        attackers = kernels.scores(x, labels, plan, speaker, families, [per_dimension])
+        attackers = kernels.scores(x, labels, plan, speaker, families, [per_dimension], others)
         return _score_table(attackers, secret, shuffled, bent)
 
 
@@ -243,6 +245,6 @@ def _score_table(
             continue
         first = attacker.column(0, shuffled.shape[1])
         if not secret.classes:
-            first = replace(first, values=first.values[:, :1])  # the rank alone
+            first = first.select(slice(1))  # the rank alone
         scores.append(first)
     return ScoreTable(tuple(scores), tuple(statistics))

@@ -26,7 +26,7 @@ found in half of the tables without this step, and in all of them with it.)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -34,7 +34,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sordino.attack.attackers import scaling, ties
-from sordino.attack.attackers.ridge import centre, ridge_scores
+from sordino.attack.attackers.nearest import nearest, squared_distances
+from sordino.attack.attackers.ridge import centre, linear_ridge_scores, ridge_scores
 from sordino.attack.attackers.scaling import ROUNDING
 from sordino.attack.splits import SplitPlan
 from sordino.errors import AttackError
@@ -79,9 +80,17 @@ class Scores:
     part in the test alone, which its shuffles keep exact.
     """
 
+    transferred: Matrix | None = None
+    """The scores of other vectors of the same rows by this attacker, `(n, columns)`."""
+
     def column(self, index: int, columns: int) -> Scores:
         """The scores of one labelling of `columns`; the first, if the attacker is not tested."""
-        return replace(self, values=self.values[:, index :: columns if self.tested else 1])
+        return self.select(slice(index, None, columns if self.tested else 1))
+
+    def select(self, columns: slice) -> Scores:
+        """The scores of some columns."""
+        others = None if self.transferred is None else self.transferred[:, columns]
+        return replace(self, values=self.values[:, columns], transferred=others)
 
 
 def check_vectors(data: ArrayLike, noun: str = "vectors") -> NDArray[np.floating[Any]]:
@@ -118,11 +127,14 @@ def check_vectors(data: ArrayLike, noun: str = "vectors") -> NDArray[np.floating
     return x
 
 
-def mean_operator(speaker: Rows) -> Matrix:
-    """The matrix that maps rows to the mean of each speaker's rows, `(speakers, n)`."""
+def mean_operator(speaker: Rows, code: Rows | None = None) -> Matrix:
+    """The matrix that maps rows to the mean of each speaker's rows, `(speakers, n)`; or distinct
+    rows to it, if `code` `(n,)` is the distinct row that each row equals.
+    """
     counts = np.bincount(speaker)
-    operator = np.zeros((len(counts), len(speaker)))
-    operator[speaker, np.arange(len(speaker))] = 1 / counts[speaker]
+    code = np.arange(len(speaker)) if code is None else code
+    operator = np.zeros((len(counts), code.max() + 1))
+    np.add.at(operator, (speaker, code), 1 / counts[speaker])
     return operator
 
 
@@ -151,23 +163,6 @@ def scale(
     return standardised
 
 
-Kernel = Callable[[Matrix, Rows], Matrix]
-
-
-def _squared_distances(inner: Matrix) -> Matrix:
-    """Squared distances from inner products."""
-    norms = np.diag(inner)
-    return np.maximum(norms[:, None] + norms[None, :] - 2 * inner, 0.0)
-
-
-def _rbf(gamma: float) -> Kernel:
-    def kernel(inner: Matrix, train_rows: Rows) -> Matrix:
-        squared = _squared_distances(inner)
-        return np.exp(-gamma * squared / _bandwidth(squared[np.ix_(train_rows, train_rows)]))
-
-    return kernel
-
-
 def _bandwidth(squared: Matrix) -> float:
     """The median squared distance; the mean if most rows are equal, as in a release with few
     distinct outputs.
@@ -176,20 +171,14 @@ def _bandwidth(squared: Matrix) -> float:
     return max(median if median > 0.01 * mean else mean, 1e-12)
 
 
-def _power(degree: int) -> Kernel:
-    return lambda inner, train_rows: (1 + inner) ** degree  # noqa: ARG005
-
-
-KERNELS: Final[Mapping[str, tuple[str, Kernel]]] = {
-    "linear": ("linear", lambda inner, train_rows: inner),  # noqa: ARG005
-    "quadratic": ("quadratic", _power(2)),
-    "cubic": ("cubic", _power(3)),
-    "rbf γ=0.5": ("rbf", _rbf(0.5)),
-    "rbf γ=2": ("rbf", _rbf(2.0)),
+KERNELS: Final[Mapping[str, str]] = {
+    "linear": "linear",
+    "quadratic": "quadratic",
+    "cubic": "cubic",
+    "rbf γ=0.5": "rbf",
+    "rbf γ=2": "rbf",
 }
-"""Name to family and kernel. A kernel maps inner products of scaled rows over their number of
-dimensions, and the training rows, to the matrix K.
-"""
+"""Kernel to family."""
 
 KERNEL_FAMILIES: Final = ("linear", "quadratic", "cubic", "rbf", "nearest")
 """The families of this module."""
@@ -212,54 +201,118 @@ def scores(
     speaker: Rows | None = None,
     families: Sequence[str] = KERNEL_FAMILIES,
     scales: Sequence[bool] = (False, True),
+    others: NDArray[np.floating[Any]] | None = None,
 ) -> Iterator[Scores]:
     """Scores of each attacker of these families on the rows that the plan scores.
 
     `x` `(n, d)`; `labels` `(n, columns)`, each column a labelling of its own. `speaker` `(n,)`,
     codes from 0, may be passed if labels are constant within speakers: this adds attackers on whole
-    speakers. `scales`: whether each dimension is divided by its own standard deviation.
+    speakers. `scales`: whether each dimension is divided by its own standard deviation. `others`
+    `(n, d)` are other vectors of the same rows: linear and polynomial attackers score them too
+    (`Scores.transferred`).
     """
     train_rows = plan.train_rows
+    curved = [family for family in families if family != "linear"]
     for per_dimension in scales:
         scaling_name = "each dimension scaled" if per_dimension else "one scale"
-        z = scale(x, per_dimension, train_rows)
-        inner, copies = _inner_products(z), ties.copies(z)
-        for name, kernel in _kernels_of(families):
-            gram = kernel(inner, train_rows)
-            values_by_ridge = ridge_scores([gram], labels, plan, RIDGES)
-            for ridge, (values,) in zip(RIDGES, values_by_ridge, strict=True):
-                setting = f"{name}, ρ={ridge:g}, {scaling_name}"
-                yield Scores(KERNELS[name][0], setting, ties.same(values, copies, plan))
+        vectors = [scale(x, per_dimension, train_rows)]
+        if others is not None:
+            vectors.append(_scale_others(others, x, per_dimension, train_rows))
+        copies = ties.copies(vectors[0])
+        distinct = ties.distinct(copies)
+        if "linear" in families:
+            values = linear_ridge_scores(vectors, labels, plan, RIDGES, distinct)
+            yield from _row_scores("linear", scaling_name, values, copies, plan)
             if speaker is not None:
+                gram = _inner_products(mean_operator(speaker) @ vectors[0])
+                yield from _speaker_scores("linear", scaling_name, gram, labels, plan, speaker)
+        if not curved:
+            continue
+        vectors[0] = vectors[0][distinct.first]
+        inners = [_inner_products(rows, vectors[0]) for rows in vectors]
+        for name, grams in _grams(inners, distinct.code[train_rows], curved):
+            values = ridge_scores(grams, labels, plan, RIDGES, distinct=distinct)
+            yield from _row_scores(name, scaling_name, values, copies, plan)
+            if speaker is not None:
+                gram = _of_speakers(grams[0], mean_operator(speaker, distinct.code))
                 yield from _speaker_scores(name, scaling_name, gram, labels, plan, speaker)
         if "nearest" in families:
-            squared = _squared_distances(inner)
+            squared = squared_distances(inners[0])
             for count in NEIGHBOURS:
-                values = nearest(squared, np.diag(inner), labels, plan, count)
+                values = nearest(squared, np.diag(inners[0]), labels, plan, count, distinct.code)
                 setting = f"{count} nearest, {scaling_name}"
                 yield Scores("nearest", setting, ties.same(values, copies, plan))
-        if speaker is not None:
-            size, rows = np.abs(x[train_rows]).max(axis=0), np.bincount(speaker)
-            several = train_rows[rows[speaker[train_rows]] > 1]
-            if not len(several):
-                continue
-            centred = scale(_centre_speakers(x, speaker), per_dimension, several, size)
-            inner, setting = _inner_products(centred), f"{scaling_name}, {CENTRED_SETTING}"
-            for name, kernel in _kernels_of(families):
-                if name != "linear":  # all speakers have the mean 0
-                    gram = kernel(inner, several)
-                    yield from _speaker_scores(
-                        name, setting, gram, labels, plan, speaker, rows == 1
-                    )
+        if speaker is not None and curved != ["nearest"]:
+            yield from _centred_scores(x, labels, plan, speaker, curved, per_dimension)
 
 
-def _kernels_of(families: Sequence[str]) -> list[tuple[str, Kernel]]:
-    return [(name, kernel) for name, (family, kernel) in KERNELS.items() if family in families]
+def _centred_scores(
+    x: NDArray[np.floating[Any]],
+    labels: Matrix,
+    plan: SplitPlan,
+    speaker: Rows,
+    families: Sequence[str],
+    per_dimension: bool,
+) -> Iterator[Scores]:
+    """The attackers on whole speakers that first subtract each speaker's mean; the linear one is
+    left out, as all speakers have the mean 0.
+    """
+    train_rows = plan.train_rows
+    size, rows = np.abs(x[train_rows]).max(axis=0), np.bincount(speaker)
+    several = train_rows[rows[speaker[train_rows]] > 1]
+    if not len(several):
+        return
+    centred = scale(_centre_speakers(x, speaker), per_dimension, several, size)
+    scaling_name = "each dimension scaled" if per_dimension else "one scale"
+    setting = f"{scaling_name}, {CENTRED_SETTING}"
+    for name, (kernel,) in _grams([_inner_products(centred)], several, families):
+        gram = _of_speakers(kernel, mean_operator(speaker))
+        yield from _speaker_scores(name, setting, gram, labels, plan, speaker, rows == 1)
 
 
-def _inner_products(z: Matrix) -> Matrix:
-    inner: Matrix = z @ z.T / max(z.shape[1], 1)
+def _grams(
+    inners: Sequence[Matrix], train_rows: Rows, families: Sequence[str]
+) -> Iterator[tuple[str, list[Matrix]]]:
+    """Name and matrices K of each kernel of these families but the linear one.
+
+    `inners` are inner products over the number of dimensions: of all distinct rows, then of other
+    rows with these. The latter have no RBF. `train_rows` are the distinct rows that the training
+    rows equal.
+    """
+    if {"quadratic", "cubic"} & set(families):
+        shifted = [1 + inner for inner in inners]
+        if "quadratic" in families:
+            yield "quadratic", [inner * inner for inner in shifted]
+        if "cubic" in families:
+            yield "cubic", [inner * inner * inner for inner in shifted]
+    if "rbf" in families:
+        squared = squared_distances(inners[0])
+        every = np.array_equal(train_rows, np.arange(len(squared)))
+        width = _bandwidth(squared if every else squared[np.ix_(train_rows, train_rows)])
+        kernel = np.exp(-0.5 / width * squared)
+        yield "rbf γ=0.5", [kernel]
+        yield "rbf γ=2", [np.square(np.square(kernel))]
+
+
+def _row_scores(
+    name: str, scaling_name: str, values_by_ridge: Matrix, copies: Rows, plan: SplitPlan
+) -> Iterator[Scores]:
+    """The attackers of one kernel on rows, from the result of `ridge_scores`."""
+    for ridge, (values, *transferred) in zip(RIDGES, values_by_ridge, strict=True):
+        setting = f"{name}, ρ={ridge:g}, {scaling_name}"
+        score = Scores(KERNELS[name], setting, ties.same(values, copies, plan))
+        yield replace(score, transferred=transferred[0]) if transferred else score
+
+
+def _inner_products(z: Matrix, train: Matrix | None = None) -> Matrix:
+    inner: Matrix = z @ (z if train is None else train).T
+    inner /= max(z.shape[1], 1)
     return inner
+
+
+def _of_speakers(kernel: Matrix, mean: Matrix) -> Matrix:
+    """The mean of the kernel over all pairs of rows of two speakers, `(speakers, speakers)`."""
+    return mean @ kernel @ mean.T
 
 
 def linear_speakers(z: Matrix, labels: Matrix, plan: SplitPlan, speaker: Rows) -> Iterator[Scores]:
@@ -288,20 +341,19 @@ def _centre_speakers(x: NDArray[np.floating[Any]], speaker: Rows) -> Matrix:
 def _speaker_scores(
     name: str,
     setting: str,
-    kernel: Matrix,
+    gram: Matrix,
     labels: Matrix,
     plan: SplitPlan,
     speaker: Rows,
     neutral: NDArray[np.bool_] | None = None,
 ) -> Iterator[Scores]:
-    """The attackers of one kernel on whole speakers.
+    """The attackers of one kernel on whole speakers; `gram` `(speakers, speakers)`.
 
     In each split the mean of the training speakers is the origin: a score is a function of training
     speakers alone, so its expectation is the same for any number of rows. `neutral` `(speakers,)`
     marks speakers at the origin.
     """
-    first, mean = np.unique(speaker, return_index=True)[1], mean_operator(speaker)
-    gram = mean @ kernel @ mean.T
+    first = np.unique(speaker, return_index=True)[1]
     weight: Matrix = np.ones(len(gram))
     if neutral is not None:
         weight[neutral] = 0.0
@@ -313,75 +365,26 @@ def _speaker_scores(
     )
     for ridge, (values,) in zip(SPEAKER_RIDGES, values_by_ridge, strict=True):
         title = f"{name}, ρ={ridge:g}, whole speakers, {setting}"
-        yield Scores(KERNELS[name][0], title, values, per_speaker=True)
+        yield Scores(KERNELS[name], title, values, per_speaker=True)
 
 
-def ignorant_scores(
+def _scale_others(
+    others: NDArray[np.floating[Any]],
     x: NDArray[np.floating[Any]],
-    original: NDArray[np.floating[Any]],
-    labels: Matrix,
-    plan: SplitPlan,
-    families: Sequence[str] = KERNEL_FAMILIES,
-) -> Iterator[tuple[Scores, Scores]]:
-    """Scores on `original` vectors and on `x`, both `(n, d)`, of attackers that were trained on
-    original vectors alone.
-
-    Polynomial kernels only, which need inner products alone.
-    """
-    train_rows = plan.train_rows
-    for per_dimension in (False, True):
-        scaling_name = "each dimension scaled" if per_dimension else "one scale"
-        before, after = _scale_as_original(original, x, per_dimension)
-        dimensions = max(before.shape[1], 1)
-        for name, kernel in _kernels_of(families):
-            if (family := KERNELS[name][0]) == "rbf":
-                continue
-            grams = [kernel(rows @ before.T / dimensions, train_rows) for rows in (before, after)]
-            values_by_ridge = ridge_scores(grams, labels, plan, RIDGES)
-            for ridge, (original_values, values) in zip(RIDGES, values_by_ridge, strict=True):
-                setting = f"{name}, ρ={ridge:g}, {scaling_name}"
-                yield Scores(family, setting, original_values), Scores(family, setting, values)
-
-
-def _scale_as_original(
-    original: NDArray[np.floating[Any]], x: NDArray[np.floating[Any]], per_dimension: bool
-) -> tuple[Matrix, Matrix]:
-    """Original vectors and others, both scaled by moments of the original ones; the others are
-    clipped to `MAX_DISTANCE`.
-    """
-    z, mean, spread, power = scaling.moments(original, np.arange(len(original)))
+    per_dimension: bool,
+    train_rows: Rows,
+) -> Matrix:
+    """Other vectors, scaled as `scale` does `x`, and clipped to `MAX_DISTANCE`."""
+    _, mean, spread, power = scaling.moments(x, train_rows)
     with np.errstate(over="ignore"):
-        y = np.ldexp(np.asarray(x, np.float64), -power)
+        y = np.ldexp(np.asarray(others, np.float64), -power)
     varied = spread > 0
     spread, shift = spread[varied], power[varied] - power[varied].max(initial=0)
-    z, y, mean = z[:, varied], y[:, varied], mean[varied]
+    y, mean = y[:, varied], mean[varied]
     size: Any = spread
     if not per_dimension and len(spread):
-        z, y, mean = (np.ldexp(values, shift) for values in (z, y, mean))
+        y, mean = (np.ldexp(values, shift) for values in (y, mean))
         size = np.sqrt(np.mean(np.ldexp(spread, shift) ** 2))
     with np.errstate(over="ignore"):
-        return (z - mean) / size, np.clip((y - mean) / size, -MAX_DISTANCE, MAX_DISTANCE)
-
-
-def nearest(squared: Matrix, norms: Matrix, labels: Matrix, plan: SplitPlan, count: int) -> Matrix:
-    """The mean label of the nearest rows minus that of all rows; rows at equal distances have equal
-    weights.
-
-    `squared` `(n, n)` are squared distances, and `norms` `(n,)` squared lengths, which decide the
-    rounding error of distances.
-    """
-    scores = np.full_like(labels, np.nan)
-    for train, test in plan.splits:
-        size, base = min(count, len(train)), labels[train].mean(axis=0)
-        distance = squared[np.ix_(test, train)]
-        near = np.argpartition(distance, size - 1, axis=1)[:, :size]
-        means = labels[train[near]].mean(axis=1)
-        last = np.take_along_axis(distance, near, axis=1).max(axis=1, keepdims=True)
-        slack = ROUNDING * (norms[test][:, None] + last)
-        tied = np.flatnonzero((distance <= last + slack).sum(axis=1) > size)
-        if len(tied):
-            weights = ties.shares(distance[tied], last[tied], slack[tied], size)
-            means[tied] = weights @ labels[train] / size
-        varied = np.abs(means - base).max(axis=0) > ROUNDING
-        scores[test] = np.where(varied, means - base, 0.0)
-    return scores
+        scaled: Matrix = np.clip((y - mean) / size, -MAX_DISTANCE, MAX_DISTANCE)
+    return scaled

@@ -33,7 +33,12 @@ class ScoreTable:
 
     def pack(self) -> tuple[pd.DataFrame, dict[str, Any]]:
         """All numbers in one column, and the record of their attackers."""
-        arrays = [score.values for score in self.scores]
+        arrays = [
+            values
+            for score in self.scores
+            for values in (score.values, score.transferred)
+            if values is not None
+        ]
         arrays += [values for item in self.statistics for values in (item.statistic, item.auc)]
         numbers = np.concatenate([values.ravel() for values in arrays]) if arrays else np.zeros(0)
         record = {
@@ -44,6 +49,7 @@ class ScoreTable:
                     score.per_speaker,
                     score.tested,
                     score.values.shape[1],
+                    score.transferred is not None,
                 ]
                 for score in self.scores
             ],
@@ -67,10 +73,13 @@ def unpack(
     source = _Numbers(table["value"].to_numpy())
     speakers = len(secret.first)
     scores, statistics = [], []
-    for family, setting, per_speaker, tested, width in record["scores"]:
-        _check_types((family, setting, per_speaker, tested, width), (str, str, bool, bool, int))
-        values = source.take((speakers if per_speaker else len(secret.values)) * width)
-        scores.append(Scores(family, setting, values.reshape(-1, width), per_speaker, tested))
+    for entry in record["scores"]:
+        _check_types(entry, (str, str, bool, bool, int, bool))
+        family, setting, per_speaker, tested, width, transferred = entry
+        count = (speakers if per_speaker else len(secret.values)) * width
+        values = source.take(count).reshape(-1, width)
+        others = source.take(count).reshape(-1, width) if transferred else None
+        scores.append(Scores(family, setting, values, per_speaker, tested, transferred=others))
     for family, setting, pooled in record["reached"]:
         _check_types((family, setting, pooled), (str, str, bool))
         statistic, auc = source.take(columns), source.take(columns)
@@ -106,13 +115,21 @@ def _check_types(values: tuple[object, ...], types: tuple[type, ...]) -> None:
         raise ValueError("its record names no scores")
 
 
-def audit_key(x: Matrix, secret: Secret, shuffled: Matrix, plan: SplitPlan, seed: int) -> str:
+def audit_key(
+    x: Matrix,
+    secret: Secret,
+    shuffled: Matrix,
+    plan: SplitPlan,
+    seed: int,
+    others: Matrix | None = None,
+) -> str:
     """The digest of the inputs that all units of one audit share."""
     sha = hashlib.sha256(
         json.dumps([secret.name, secret.classes, secret.within, seed, plan.measured]).encode()
     )
     parts = [rows.astype(np.int64) for split in plan.splits for rows in split]
-    for values in (x, secret.values, secret.speaker.astype(np.int64), shuffled, *parts):
+    tables = [x, secret.values, shuffled, *([] if others is None else [others])]
+    for values in (*tables, secret.speaker.astype(np.int64), *parts):
         sha.update(
             f"{values.shape} {values.dtype.str}".encode() + np.ascontiguousarray(values).tobytes()
         )

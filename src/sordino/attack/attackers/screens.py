@@ -18,7 +18,7 @@ over the rows of a speaker has an expectation that does not depend on the number
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from sordino.attack.attackers import banks, ties
 from sordino.attack.attackers.kernels import KERNEL_FAMILIES, Scores, mean_operator
+from sordino.attack.attackers.views import Table, View
 from sordino.attack.splits import Split, SplitPlan
 from sordino.types import Matrix, Rows
 
@@ -56,6 +57,9 @@ TABLE_FAMILIES: Final = (*KERNEL_FAMILIES, *SCREEN_FAMILIES)
 WEIGHTS: Final = (5, 15)
 """Powers of r that weigh features: many weak features, and the few strongest."""
 
+NAMES: Final = tuple(f"weighted by r^{power}" for power in WEIGHTS)
+"""The names of the attackers on one bank."""
+
 IN_SAMPLE_BANKS: Final = ("each dimension", "each principal component")
 """Banks with a test of the largest correlation over all speakers, see `scores`."""
 
@@ -76,70 +80,85 @@ def scores(
     finds one dimension of a thousand, which a selection on fewer speakers misses.
     """
     vectors: Matrix = np.asarray(x, np.float64)
-    copies = ties.copies(vectors)
+    copies, table = ties.copies(vectors), Table(vectors, speaker)
     for family in families:
-        for title, bank in SCREENS.get(family, {}).items():
-            for name, values in screen(vectors, labels, plan, speaker, within, bank):
-                yield Scores(family, f"{title}, {name}", ties.same(values, copies, plan))
+        if family not in SCREENS:
+            continue
+        for title, values in _cross_fit(table, labels, plan, within, SCREENS[family]).items():
+            for name, part in zip(NAMES, values, strict=True):
+                yield Scores(family, f"{title}, {name}", ties.same(part, copies, plan))
             if family == "single" and title in IN_SAMPLE_BANKS and not within:
-                blocks = bank(vectors, np.arange(len(x)), speaker)
-                values = _largest(blocks, labels, speaker)
+                (features,) = SCREENS[family][title](View(table, np.arange(len(x))))
+                largest = _largest(features, labels, speaker)
                 name = f"{title}, the largest correlation"
-                yield Scores(family, name, values, per_speaker=True, in_sample=True)
+                yield Scores(family, name, largest, per_speaker=True, in_sample=True)
 
 
 def screen(
-    x: Matrix,
+    x: Matrix, labels: Matrix, plan: SplitPlan, speaker: Rows, within: bool
+) -> list[tuple[str, Matrix]]:
+    """Name and scores `(n, columns)` of the attackers on the dimensions themselves, one for each of
+    `WEIGHTS`. See `scores`.
+    """
+    rows = {"rows": banks.rows}
+    (values,) = _cross_fit(Table(x, speaker), labels, plan, within, rows).values()
+    return list(zip(NAMES, values, strict=True))
+
+
+def _cross_fit(
+    table: Table,
     labels: Matrix,
     plan: SplitPlan,
-    speaker: Rows,
     within: bool,
-    bank: banks.Bank = banks.rows,
-) -> list[tuple[str, Matrix]]:
-    """Name and scores `(n, columns)` of the attackers on one bank, one for each of `WEIGHTS`; the
-    default has the dimensions themselves. See `scores`.
-    """
-    values = np.full((len(WEIGHTS), *labels.shape), np.nan)
-    units = np.arange(len(x)) if within else speaker
+    banks_by_title: Mapping[str, banks.Bank],
+) -> dict[str, Matrix]:
+    """Scores of each bank with each of `WEIGHTS`, `(weights, n, columns)`."""
+    scores = {title: np.full((len(WEIGHTS), *labels.shape), np.nan) for title in banks_by_title}
+    units = np.arange(len(table.x)) if within else table.speaker
     for split in plan.splits:
-        values[:, split.test] = _screen(bank(x, split.train, speaker), labels, split, units)
-    return [(f"weighted by r^{power}", part) for power, part in zip(WEIGHTS, values, strict=True)]
+        view = View(table, split.train)
+        for title, bank in banks_by_title.items():
+            scores[title][:, split.test] = _screen(bank(view), labels, split, units)
+    return scores
 
 
 def _screen(blocks: Iterator[Matrix], labels: Matrix, split: Split, unit: Rows) -> Matrix:
     """Scores of the test rows with each of `WEIGHTS`, `(weights, rows, columns)`."""
     codes, first, inverse = np.unique(unit[split.train], return_index=True, return_inverse=True)
-    targets = _standardise(labels[split.train][first])[0] / len(codes)
-    noise = extra_noise(np.bincount(inverse))
-    scores = np.zeros((len(WEIGHTS), len(split.test), labels.shape[1]))
+    targets = _standardise(labels[split.train][first].T)[0].T / len(codes)
+    noise, mean = extra_noise(np.bincount(inverse)), _means_of(inverse, split.train, unit)
+    scores = np.zeros((len(split.test), len(WEIGHTS) * labels.shape[1]))
     for features in blocks:
-        if not features.shape[1]:
+        if not len(features):
             continue
-        train = features[split.train]
-        extra = noise * train.var(axis=0) if noise else 0.0
-        means, centre, spread = _standardise(_means(train, inverse, len(codes)), extra)
-        r = means.T @ targets
+        extra = noise * features[:, split.train].var(axis=1) if noise else 0.0
+        means, centre, spread = _standardise(mean(features), extra)
         varied = spread > 0
-        z = np.where(varied, (features[split.test] - centre) / np.where(varied, spread, 1.0), 0.0)
-        for index, power in enumerate(WEIGHTS):
-            scores[index] += z @ r**power
-    return scores
+        scale = np.where(varied, 1 / np.where(varied, spread, 1.0), 0.0)
+        z = (np.take(features, split.test, axis=1) - centre[:, None]) * scale[:, None]
+        scores += z.T @ _powers(means @ targets)
+    return scores.reshape(len(split.test), len(WEIGHTS), -1).transpose(1, 0, 2)
 
 
-def _largest(blocks: Iterator[Matrix], labels: Matrix, speaker: Rows) -> Matrix:
+def _powers(r: Matrix) -> Matrix:
+    """r with each of `WEIGHTS` as power, side by side."""
+    fifth = np.square(np.square(r)) * r
+    return np.hstack([fifth, fifth * fifth * fifth])
+
+
+def _largest(features: Matrix, labels: Matrix, speaker: Rows) -> Matrix:
     """The mean of each speaker in the feature with the largest correlation, `(speakers, columns)`,
     positive where its label is high. With the extra noise the variance is 1.
     """
     first = np.unique(speaker, return_index=True)[1]
-    targets = _standardise(labels[first])[0] / len(first)
-    (features,) = blocks
-    if not features.shape[1]:
+    targets = _standardise(labels[first].T)[0].T / len(first)
+    if not len(features):
         return np.zeros(targets.shape)
-    noise = extra_noise(np.bincount(speaker)) * features.var(axis=0)
-    means, _, _ = _standardise(_means(features, speaker, len(first)), noise)
-    r = means.T @ targets
+    noise = extra_noise(np.bincount(speaker)) * features.var(axis=1)
+    means, _, _ = _standardise(features @ mean_operator(speaker).T, noise)
+    r = means @ targets
     top = np.abs(r).argmax(axis=0)
-    largest: Matrix = means[:, top] * np.sign(r[top, np.arange(len(top))])
+    largest: Matrix = means[top].T * np.sign(r[top, np.arange(len(top))])
     return largest
 
 
@@ -155,21 +174,26 @@ def extra_noise(count: Rows) -> float:
     return float(2 * (1 / np.quantile(count, 0.1, method="lower") - np.mean(1 / count)))
 
 
-def _means(features: Matrix, code: Rows, units: int) -> Matrix:
-    """The mean of each unit's rows, `(units, features)`."""
-    if units == len(features):
-        return features[np.argsort(code)]
-    means: Matrix = mean_operator(code) @ features
-    return means
+def _means_of(code: Rows, train: Rows, unit: Rows) -> Callable[[Matrix], Matrix]:
+    """The function from features `(features, n)` to the mean of each unit's training rows,
+    `(features, units)`.
+    """
+    if len(np.unique(code)) == len(train):
+        rows = train[np.argsort(code)]
+        return lambda features: np.take(features, rows, axis=1)
+    operator = np.zeros((len(unit), code.max() + 1))
+    operator[train] = mean_operator(code).T
+    return lambda features: features @ operator
 
 
 def _standardise(values: Matrix, extra: Matrix | float = 0.0) -> tuple[Matrix, Matrix, Matrix]:
-    """Columns of mean 0, divided by their standard deviation, and both; `extra` is added to the
-    variance. Constant columns are 0, with a standard deviation of 0.
+    """Rows of mean 0, divided by their standard deviation, and both; `extra` is added to the
+    variance. Constant rows are 0, with a standard deviation of 0.
     """
-    mean, spread = values.mean(axis=0), values.std(axis=0)
-    spread = np.where(spread > 1e-9 * np.maximum(np.abs(values).max(axis=0), 1e-300), spread, 0.0)
-    varied = spread > 0
+    mean, size = values.mean(axis=1), np.abs(values).max(axis=1)
+    centred = values - mean[:, None]
+    spread = np.sqrt(np.einsum("ij,ij->i", centred, centred) / values.shape[1])
+    varied = spread > 1e-9 * np.maximum(size, 1e-300)
     spread = np.where(varied, np.sqrt(spread**2 + extra), 0.0)
-    scaled = np.where(varied, (values - mean) / np.where(varied, spread, 1.0), 0.0)
-    return scaled, mean, spread
+    centred *= np.where(varied, 1 / np.where(varied, spread, 1.0), 0.0)[:, None]
+    return centred, mean, spread

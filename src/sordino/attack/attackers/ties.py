@@ -6,7 +6,10 @@ rounding alone are 0.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+from numpy.typing import NDArray
 
 from sordino.attack.attackers.scaling import ROUNDING
 from sordino.attack.splits import SplitPlan
@@ -22,6 +25,20 @@ def copies(z: Matrix) -> Rows:
     )
 
 
+class Distinct(NamedTuple):
+    """The distinct ones of some rows."""
+
+    first: Rows
+    """The position of each distinct row, `(distinct,)`."""
+    code: Rows
+    """The distinct row that each row equals, `(n,)`, codes from 0."""
+
+
+def distinct(copy: Rows) -> Distinct:
+    """The distinct rows, from the result of `copies`."""
+    return Distinct(*np.unique(copy, return_inverse=True))
+
+
 def same(values: Matrix, copy: Rows, plan: SplitPlan) -> Matrix:
     """Scores `(n, columns)`; equal rows of one split have the score of the first."""
     if (copy == np.arange(len(copy))).all():
@@ -34,16 +51,33 @@ def same(values: Matrix, copy: Rows, plan: SplitPlan) -> Matrix:
 
 
 def zero_rounding(scores: Matrix, rows: Matrix, weights: Matrix) -> Matrix:
-    """Scores `rows @ weights`; 0 in each column in which all differences are rounding error of the
-    sums.
+    """Scores, sums of the products of rows `(rows, any)` with weights; 0 in each column in which
+    all differences are rounding error. `weights` `(any,)` are the mean magnitudes over columns.
     """
     if not scores.size:
         return scores
-    noise = ROUNDING * (np.abs(rows) @ np.abs(weights).mean(axis=1))
+    noise = ROUNDING * (np.abs(rows) @ weights)
     reference = int(np.argmin(noise))
     slack = (noise + noise[reference])[:, None]
     varied = (np.abs(scores - scores[reference]) > slack).any(axis=0)
     return np.where(varied, scores, 0.0)
+
+
+def merge_rounding(values: Matrix) -> Matrix:
+    """Values `(n,)`; those that differ by rounding alone have the smallest of them.
+
+    Means of the same numbers in another order are such values.
+
+    >>> merge_rounding(np.array([0.3, 0.1 + 0.2, 1.0])).tolist()
+    [0.3, 0.3, 1.0]
+    """
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    size = np.abs(ordered).max(initial=0.0)
+    starts = np.append(True, np.diff(ordered) > ROUNDING * size)[: len(values)]
+    merged = np.empty(len(values))
+    merged[order] = ordered[starts][np.cumsum(starts) - 1]
+    return merged
 
 
 def shares(distance: Matrix, last: Matrix, slack: Matrix, count: int) -> Matrix:
@@ -66,17 +100,26 @@ def ranks(values: Matrix, weight: Matrix | None = None) -> Matrix:
     >>> ranks(np.array([[0.3], [0.1 + 0.2], [0.0]])).ravel().tolist()
     [2.0, 2.0, 0.5]
     """
-    order = np.argsort(values, axis=0, kind="stable")
-    ordered = np.take_along_axis(values, order, axis=0)
-    weight = np.ones(len(values)) if weight is None else weight
-    above = np.cumsum(weight[order], axis=0)
-    below = above - weight[order]
-    starts = np.ones(values.shape, bool)
-    starts[1:] = np.diff(ordered, axis=0) > ROUNDING * (ordered[-1] - ordered[0])
-    first = np.maximum.accumulate(np.where(starts, below, 0), axis=0)
-    ends = np.ones(values.shape, bool)
-    ends[:-1] = starts[1:]
-    last = np.minimum.accumulate(np.where(ends, above, above[-1])[::-1], axis=0)[::-1]
-    table = np.empty(values.shape)
-    np.put_along_axis(table, order, (first + last) / 2, axis=0)
-    return table
+    columns = np.ascontiguousarray(values.T)  # each column is sorted where it lies together
+    order = np.argsort(columns, axis=1)
+    ordered = np.take_along_axis(columns, order, axis=1)
+    starts = np.ones(columns.shape, bool)
+    starts[:, 1:] = np.diff(ordered) > ROUNDING * (ordered[:, -1:] - ordered[:, :1])
+    table = np.empty(columns.shape)
+    np.put_along_axis(table, order, _tied_ranks(starts, order, weight), axis=1)
+    return np.ascontiguousarray(table.T)
+
+
+def _tied_ranks(starts: NDArray[np.bool_], order: Rows, weight: Matrix | None) -> Matrix:
+    """The ranks of ordered values; `starts` marks the first of each group of equal ones."""
+    count = starts.shape[1]
+    if weight is None and starts.all():
+        return np.broadcast_to(np.arange(count) + 0.5, starts.shape)
+    weight = np.ones(count) if weight is None else weight
+    above = np.cumsum(weight[order], axis=1)
+    first = np.maximum.accumulate(np.where(starts, above - weight[order], 0), axis=1)
+    ends = np.ones(starts.shape, bool)
+    ends[:, :-1] = starts[:, 1:]
+    last = np.where(ends, above, above[:, -1:])[:, ::-1]
+    mean: Matrix = (first + np.minimum.accumulate(last, axis=1)[:, ::-1]) / 2
+    return mean

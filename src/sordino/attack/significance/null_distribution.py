@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from sordino import metrics
 from sordino.attack.attackers.kernels import Scores
+from sordino.attack.attackers.ties import merge_rounding
 from sordino.attack.pooling import groups
 from sordino.attack.secret import Secret
-from sordino.attack.selection import predict
+from sordino.attack.selection import predict_rows
+from sordino.attack.selection import truth as truth_of
+from sordino.attack.significance.permutation_test import areas
 from sordino.attack.splits import SplitPlan
 from sordino.types import Matrix, Rows
 
@@ -87,31 +90,47 @@ def nulls(
     Few speakers have few shuffles, and some of these are close to the truth: a real leak then
     widens its own null. Estimators without scores of shuffles are left out.
     """
-    columns = shuffled.shape[1]
-    tested = [attacker for attacker in attackers if attacker.tested]
-    if not tested:
+    if not any(attacker.tested for attacker in attackers):
         return {}
     rows = np.concatenate([plan.splits[split].test for split in plan.measured])
     group_of = {k: groups(secret.speaker[rows], secret.speaker[rows], k) for k in ks if k > 1}
     figures: dict[int, list[tuple[float, float]]] = {k: [] for k in ks}
-    for column in range(1, columns):
-        shuffle = replace(secret, values=shuffled[:, column])
-        table = predict(shuffle, plan, [attacker.column(column, columns) for attacker in tested])
-        best = table[table["best"]]
-        truth, prediction, score = (
-            best[name].to_numpy() for name in ("truth", "prediction", "score")
-        )
+    for truth, prediction, score in _guesses(secret, shuffled, plan, attackers):
         for k in ks:
             single = (truth, prediction, score)
             figures[k].append(_figures(*(single if k == 1 else _pool(truth, score, group_of[k]))))
     return {k: Null(*map(tuple, zip(*values, strict=True))) for k, values in figures.items()}
 
 
+def _guesses(
+    secret: Secret, shuffled: Matrix, plan: SplitPlan, attackers: Sequence[Scores]
+) -> Iterator[tuple[Rows, Rows, Matrix]]:
+    """Truth, prediction and score of the measured rows by the best attacker (`selection.predict`),
+    for each shuffle; the areas of all shuffles are computed at once.
+    """
+    tested = [attacker for attacker in attackers if attacker.tested and not attacker.per_speaker]
+    columns, best = shuffled.shape[1], {}
+    for split in plan.measured:
+        rows = plan.selection_rows(split)
+        auc = [areas(secret, shuffled[rows], attacker.values[rows]) for attacker in tested]
+        best[split] = np.argmax(auc, axis=0)
+    for column in range(1, columns):
+        shuffle = replace(secret, values=shuffled[:, column])
+        parts = []
+        for split, attacker in best.items():
+            rows, values = plan.splits[split].test, tested[attacker[column]].column(column, columns)
+            guess = predict_rows(shuffle, values.values, rows, plan.selection_rows(split))
+            score = np.broadcast_to(guess["score"], len(rows))
+            parts.append((truth_of(shuffle)[rows], guess["prediction"], score))
+        truth, prediction, score = map(np.concatenate, zip(*parts, strict=True))
+        yield truth, prediction, score
+
+
 def _pool(truth: Rows, score: Matrix, group: Rows) -> tuple[Rows, Rows, Matrix]:
     """Truth, prediction and score of each group of rows: the mean of its scores."""
     grouped = group >= 0
     code = group[grouped]
-    mean = np.bincount(code, score[grouped]) / np.bincount(code)
+    mean = merge_rounding(np.bincount(code, score[grouped]) / np.bincount(code))
     first = np.unique(code, return_index=True)[1]
     return truth[grouped][first], (mean > 0).astype(np.intp), mean
 

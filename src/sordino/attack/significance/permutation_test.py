@@ -30,6 +30,7 @@ from sordino.attack.attackers.kernels import (
     Scores,
     check_families,
     check_vectors,
+    mean_operator,
     scores,
 )
 from sordino.attack.attackers.scaling import ROUNDING, in_range
@@ -157,9 +158,7 @@ def _statistics(secret: Secret, table: Matrix, attacker: Scores) -> list[Attacke
 
 def _speaker_means(secret: Secret, values: Matrix) -> Matrix:
     """The mean of each speaker's rows, `(speakers, columns)`."""
-    sums = np.zeros((secret.speaker.max() + 1, values.shape[1]))
-    np.add.at(sums, secret.speaker, values)
-    means: Matrix = sums / np.bincount(secret.speaker)[:, None]
+    means: Matrix = mean_operator(secret.speaker) @ values
     return means
 
 

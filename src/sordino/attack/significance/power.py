@@ -15,12 +15,16 @@ least about this. Leaks of another kind need more rows or more speakers.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import norm, rankdata
+from threadpoolctl import threadpool_limits
 
+from sordino import parallel
 from sordino.attack.attackers import kernels, scaling, screens
 from sordino.attack.attackers.kernels import Scores
 from sordino.attack.secret import Secret
@@ -36,6 +40,9 @@ PLANTED_TABLES: Final = 20
 
 SHUFFLES: Final = 39
 
+_GROUP: Final = 10
+"""Planted tables of one unit of work."""
+
 
 def power(
     x: Matrix,
@@ -44,28 +51,67 @@ def power(
     critical: float,
     seed: int = 0,
     planted: Sequence[float] = PLANTED_AUCS,
+    jobs: int = 1,
 ) -> dict[float, float]:
     """The share of tables with a leak of each planted AUC that the test would report.
 
     `x` `(n, d)` are the audited vectors, `fold` `(n,)` their folds, and `critical` is that of the
-    `Decision`. Without a dimension that varies, all shares are 0.
+    `Decision`; `jobs` are processes, 0 for one per core. Without a dimension that varies, all
+    shares are 0.
     """
     components = _components(x)
     if not components.shape[1]:
         return dict.fromkeys(planted, 0.0)
     random = np.random.default_rng([seed, 2])  # another stream than those of folds and shuffles
-    shares = {}
-    for auc in planted:
-        reported = 0
-        for _ in range(PLANTED_TABLES):
-            values = secret.shuffles(fold, 1, int(random.integers(2**31)))[:, 1]
-            shuffled = replace(secret, values=values)
+    tables = [
+        _plant(secret, fold, components.shape[1], auc, random)
+        for auc in planted
+        for _ in range(PLANTED_TABLES)
+    ]
+    groups = [tables[start : start + _GROUP] for start in range(0, len(tables), _GROUP)]
+    largest = np.concatenate(
+        [
+            *parallel.map(
+                partial(_largest_of_tables, components, fold), groups, jobs=jobs, ordered=True
+            )
+        ]
+    )
+    reported = largest.reshape(len(planted), -1) >= critical
+    return dict(zip(planted, reported.mean(axis=1).tolist(), strict=True))
+
+
+@dataclass(frozen=True)
+class _PlantedTable:
+    """A shuffle of the secret, the component that it shifts, and the shift of each row."""
+
+    secret: Secret
+    component: int
+    shift: Matrix
+    seed: int
+    """That of the shuffles of the test."""
+
+
+def _plant(
+    secret: Secret, fold: Rows, components: int, auc: float, random: np.random.Generator
+) -> _PlantedTable:
+    values = secret.shuffles(fold, 1, int(random.integers(2**31)))[:, 1]
+    shuffled, component = replace(secret, values=values), int(random.integers(components))
+    shift = _shift(shuffled, auc, random)
+    return _PlantedTable(shuffled, component, shift, int(random.integers(2**31)))
+
+
+def _largest_of_tables(
+    components: Matrix, fold: Rows, tables: Sequence[_PlantedTable]
+) -> NDArray[np.float64]:
+    """The largest standardised statistic of each table."""
+    largest = []
+    with threadpool_limits(1):
+        for table in tables:
             w = components.copy()
-            w[:, random.integers(w.shape[1])] += _shift(shuffled, auc, random)
-            table = shuffled.shuffles(fold, SHUFFLES, int(random.integers(2**31)))
-            reported += _largest(w, shuffled, fold, table) >= critical
-        shares[auc] = reported / PLANTED_TABLES
-    return shares
+            w[:, table.component] += table.shift
+            shuffles = table.secret.shuffles(fold, SHUFFLES, table.seed)
+            largest.append(_largest(w, table.secret, fold, shuffles))
+    return np.array(largest)
 
 
 def _components(x: Matrix) -> Matrix:

@@ -18,6 +18,7 @@ from sordino.cli.options import (
     ClusterOption,
     ConditionsOption,
     CorpusOption,
+    DeviceOption,
     EncoderOption,
     FeaturesOption,
     JobsOption,
@@ -36,6 +37,7 @@ from sordino.cli.options import (
     resolve_features,
 )
 from sordino.cli.output import print_table, write_json
+from sordino.storage import Location
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,6 +79,7 @@ def compare(
     seed: SeedOption = 0,
     jobs: JobsOption = CORES,
     cluster: ClusterOption = None,  # noqa: ARG001 (its callback connects)
+    device: DeviceOption = "auto",  # noqa: ARG001 (its callback selects it)
     json: JsonOption = None,
     latex: LatexOption = False,
 ) -> None:
@@ -120,7 +123,7 @@ def _print_means(
     estimates: pd.DataFrame,
     releases: Sequence[str],
     required: str,
-    report: Path,
+    report: Location,
     json: str | None,
 ) -> None:
     """Print means over the policies and the path of the report; optionally write all means as

@@ -24,6 +24,7 @@ from sordino.cli.options import (
     ClusterOption,
     ConditionsOption,
     CorpusOption,
+    DeviceOption,
     EncoderOption,
     FeaturesOption,
     JobsOption,
@@ -102,6 +103,7 @@ def fit(
     seed: SeedOption = 0,
     jobs: JobsOption = CORES,
     cluster: ClusterOption = None,  # noqa: ARG001 (its callback connects)
+    device: DeviceOption = "auto",  # noqa: ARG001 (its callback selects it)
     json: JsonOption = None,
 ) -> None:
     """Fit a release for each policy, attack it, and write a bundle for a device.

@@ -14,6 +14,7 @@ from sordino.cli.options import (
     CacheOption,
     ClusterOption,
     CorpusOption,
+    DeviceOption,
     FeaturesOption,
     JobsOption,
     JsonOption,
@@ -119,6 +120,7 @@ def feng2021(
     seed: SeedOption = 0,
     jobs: JobsOption = CORES,
     cluster: ClusterOption = None,  # noqa: ARG001 (its callback connects)
+    device: DeviceOption = "auto",  # noqa: ARG001 (its callback selects it)
     json: JsonOption = None,
     latex: LatexOption = False,
 ) -> None:

@@ -21,6 +21,7 @@ class TableBlock(NamedTuple):
     start: int
     """The position of the first row in the table."""
     frame: pd.DataFrame
+    """The columns of these rows."""
 
 
 @dataclass(frozen=True)

@@ -182,7 +182,7 @@ class Personal:
             "sum": self._sum.tolist(),
             "precision": self._precision.tolist(),
         }
-        return storage.write(path, json.dumps(state), mode=0o600)
+        return storage.write(Path(path), json.dumps(state), mode=0o600)
 
     @classmethod
     def load(cls, path: str | Path) -> Personal:

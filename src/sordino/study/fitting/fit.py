@@ -207,7 +207,7 @@ class _Procedure:
         """The release of one policy: chosen from families, measured and fitted."""
         validation: tuple[Tradeoff, ...] = ()
         if budget is not None:
-            _, validation, _ = self.audit(policy, families, self.validation, "validation")
+            validation = self.tradeoffs(policy, families)
             winner = selection.best(validation, budget)
             if winner is None:
                 return PolicyResult(policy, "", budget, validation)
@@ -216,7 +216,7 @@ class _Procedure:
             ]
         fitter = self.fitter(policy, families[0], 0, index)
         _check_noise(fitter, len(set(self.inputs.corpus.speaker)))
-        estimates, test, unlabelled = self.audit(policy, families, self.inputs, "test")
+        estimates, test, unlabelled = self.audit(policy, families)
         shipped = run_plan(with_secret_noise(fitter).plan(self.z, self.fitting, self.speakers))
         bounds, rates = self.cross_fitted(fitter)
         return PolicyResult(
@@ -262,28 +262,52 @@ class _Procedure:
         seed = 1000 * (self.options.seed + 1000 * index) + draw
         return self.fitters.release(policy, family, seed)
 
+    def tradeoffs(self, policy: Policy, families: Sequence[str]) -> tuple[Tradeoff, ...]:
+        """Utility and leakage of these families and of `none` on validation speakers."""
+        guesses, _ = self.guesses(policy, families, self.validation, "validation", informed=False)
+        estimates = self.estimates(guesses, breakdown=False)
+        return tuple(selection.tradeoffs(Estimates(estimates), policy))
+
     def audit(
-        self, policy: Policy, families: Sequence[str], inputs: Inputs, measured_on: Any
+        self, policy: Policy, families: Sequence[str]
     ) -> tuple[pd.DataFrame, tuple[Tradeoff, ...], tuple[str, ...]]:
-        """The estimates of these families and of `none`, their tradeoffs, and hidden attributes
-        without labels.
+        """The estimates of these families and of `none` on test speakers, their tradeoffs, and
+        hidden attributes without labels.
         """
-        options = replace(self.options, releases=("none", *families), measured_on=measured_on)
-        guesses, record = predictions(
-            inputs,
-            self.folder,
-            options,
-            policies=[policy],
-            fitters=self.fitters,
-            jobs=self.jobs,
-        )
+        guesses, record = self.guesses(policy, families, self.inputs, "test")
         estimates = self.estimates(guesses)
         unlabelled = sorted({name for unit in record.values() for name in unit["unlabelled"]})
         tradeoffs = selection.tradeoffs(Estimates(estimates), policy)
         return estimates, tuple(tradeoffs), tuple(unlabelled)
 
-    def estimates(self, guesses: pd.DataFrame) -> pd.DataFrame:
-        return measure(guesses, study=STUDY, features=self.features, seed=self.options.seed)
+    def guesses(
+        self,
+        policy: Policy,
+        families: Sequence[str],
+        inputs: Inputs,
+        measured_on: Any,
+        informed: bool = True,
+    ) -> tuple[pd.DataFrame, dict[str, Any]]:
+        """The guesses about these families and `none`, and the record of each unit."""
+        options = replace(self.options, releases=("none", *families), measured_on=measured_on)
+        return predictions(
+            inputs,
+            self.folder,
+            options,
+            policies=[policy],
+            fitters=self.fitters,
+            informed=informed,
+            jobs=self.jobs,
+        )
+
+    def estimates(self, guesses: pd.DataFrame, breakdown: bool = True) -> pd.DataFrame:
+        return measure(
+            guesses,
+            study=STUDY,
+            features=self.features,
+            seed=self.options.seed,
+            breakdown=breakdown,
+        )
 
     def cross_fitted(
         self, fitter: Fitter

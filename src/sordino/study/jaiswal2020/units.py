@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ from sordino.storage import Location
 from sordino.study.checkpoints import gather_units
 from sordino.study.jaiswal2020.inputs import Material
 from sordino.study.jaiswal2020.protocol import StudyLabels
-from sordino.study.jaiswal2020.variant_run import VariantRun
+from sordino.study.jaiswal2020.variant_run import MEMBERSHIP_QUESTIONS, VariantRun
 from sordino.study.jaiswal2020.variants import FEATURE_STREAMS, JaiswalOptions, Variant
 
 COLUMN_TYPES: Final = dict.fromkeys(("row", "truth", "prediction", "k"), int) | {"score": float}
@@ -56,11 +56,16 @@ def guesses(
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """All guesses of all units (`EMBEDDING_COLUMNS`), and the record of each unit by name. Finished
     units are read from `folder`.
+
+    A variant of a sweep with the networks of a variant of the main section is not computed again.
     """
+    same = {variant: same_networks(variant, variants, options.reversal) for variant in variants}
     units = {
         unit.name: unit
         for unit in (
-            EmbeddingUnit(variant, draw) for variant in variants for draw in range(len(study.draws))
+            EmbeddingUnit(variant, draw)
+            for variant in dict.fromkeys(same.values())
+            for draw in range(len(study.draws))
         )
     }
     digests = {
@@ -70,7 +75,52 @@ def guesses(
     keys = {name: digests[unit.variant.features] for name, unit in units.items()}
     one_unit = partial(_one_unit, material=material, study=study, options=options)
     compute = partial(parallel.map, one_unit, jobs=jobs)
-    return gather_units(units, keys, compute, folder, "networks and attackers", EMBEDDING_COLUMNS)
+    label = "networks and attackers"
+    table, records = gather_units(units, keys, compute, folder, label, EMBEDDING_COLUMNS)
+    tables = [_rows_of(table, variant, same[variant]) for variant in variants]
+    return pd.concat(tables, ignore_index=True), {
+        EmbeddingUnit(variant, draw).name: records[EmbeddingUnit(same[variant], draw).name]
+        for variant in variants
+        for draw in range(len(study.draws))
+    }
+
+
+def same_networks(variant: Variant, variants: Sequence[Variant], reversal: float) -> Variant:
+    """The variant of the main section with the networks of a variant of a sweep, if `variants` has
+    one; otherwise the variant itself. `reversal` is that of the main section.
+
+    >>> main, swept = Variant("audio", "valence", "private"), Variant(
+    ...     "audio", "valence", "private", reversal=0.5
+    ... )
+    >>> same_networks(swept, [main, swept], 0.5) == main
+    True
+    >>> same_networks(swept, [main, swept], 0.3) == swept
+    True
+    """
+    main = replace(variant, reversal=None)
+    return main if variant.reversal == reversal and main in variants else variant
+
+
+def _rows_of(table: pd.DataFrame, variant: Variant, computed: Variant) -> pd.DataFrame:
+    """The guesses of a variant from those of the variant with its networks: a sweep has no
+    membership inference.
+    """
+    mask = pd.Series(True, table.index)
+    for name, value in columns_of(computed).items():
+        mask &= table[name] == value
+    if variant != computed:
+        mask &= ~table["asked"].isin(MEMBERSHIP_QUESTIONS)
+    return table[mask].assign(condition=variant.condition)
+
+
+def columns_of(variant: Variant) -> dict[str, str]:
+    """The columns of a table of guesses that name its variant."""
+    return {
+        "features": variant.features,
+        "task": variant.task,
+        "release": variant.release,
+        "condition": variant.condition,
+    }
 
 
 def _key(material: str, study: StudyLabels, options: JaiswalOptions) -> str:
@@ -94,10 +144,5 @@ def _one_unit(
             for table in variant_run.guesses(options.seed + network)
         ]
         table = pd.concat(tables or [NO_GUESSES], ignore_index=True)
-    variant = {
-        "features": unit.variant.features,
-        "task": unit.variant.task,
-        "release": unit.variant.release,
-        "condition": unit.variant.condition,
-    }
-    return unit.name, table.assign(**variant)[list(EMBEDDING_COLUMNS)], variant_run.record
+    columns = columns_of(unit.variant)
+    return unit.name, table.assign(**columns)[list(EMBEDDING_COLUMNS)], variant_run.record

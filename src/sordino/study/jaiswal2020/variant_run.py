@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,9 @@ from sordino.study.jaiswal2020.inputs import Material
 from sordino.study.jaiswal2020.protocol import StudyLabels
 from sordino.study.jaiswal2020.variants import FEATURE_STREAMS, JaiswalOptions, Variant
 from sordino.types import Rows, Vectors
+
+MEMBERSHIP_QUESTIONS: Final = ("membership", "control")
+"""The questions of membership inference, on networks with and without test speakers."""
 
 
 class VariantRun:
@@ -235,7 +238,7 @@ class VariantRun:
             self.skip(f"membership of selection {selection}", seed, error)
             return
         with_members = embedding(rows, key=seed)
-        for question, vectors in (("membership", with_members), ("control", e)):
+        for question, vectors in zip(MEMBERSHIP_QUESTIONS, (with_members, e), strict=True):
             attack = membership.attack(vectors, plan, self.options.families, seed)
             yield self.table(question, attack.best, seed, selection)
 
@@ -244,7 +247,7 @@ class VariantRun:
     ) -> pd.DataFrame:
         """Guesses with the question and the draw."""
         draw = str(self.number) + (f" seed {seed}" if self.options.seeds > 1 else "")
-        if self.options.selections > 1 and question in ("membership", "control"):
+        if self.options.selections > 1 and question in MEMBERSHIP_QUESTIONS:
             draw += f" selection {selection}"
         defaults: dict[str, Any] = {"attacker": "", "score": np.nan, "k": 1}
         missing = {name: value for name, value in defaults.items() if name not in guesses.columns}

@@ -1,7 +1,7 @@
 """The memory of `sordino extract --shards` at four points of a long run.
 
-    python benchmarks/scale/extraction_memory.py --json memory.json
-    python benchmarks/scale/extraction_memory.py --utterances 50000 --seconds 4
+    python benchmarks/large/extraction_memory.py --json memory.json
+    python benchmarks/large/extraction_memory.py --utterances 50000 --seconds 4
 
 Synthetic sounds stand in one tar of 1,000, which is read as often as needed: every utterance is
 parsed, decoded, computed and written. Printed are the resident sets of this process and of its

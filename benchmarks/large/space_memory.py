@@ -1,6 +1,6 @@
 """The memory of the scaled space and of a training on vectors that are mapped from a file.
 
-    python benchmarks/scale/space_memory.py --json memory.json
+    python benchmarks/large/space_memory.py --json memory.json
 
 A synthetic array stands on disk. Its scaled space is fitted in blocks and compared with the exact
 fit on as many rows as `--exact` names; all rows are scaled into a second file; a risk model is

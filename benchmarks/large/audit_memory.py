@@ -1,7 +1,7 @@
 """The memory of `sordino audit` on a table that is larger than it, and if it finds a planted leak.
 
-    python benchmarks/scale/audit_memory.py --json memory.json
-    python benchmarks/scale/audit_memory.py --rows 100000 --kinds parquet csv
+    python benchmarks/large/audit_memory.py --json memory.json
+    python benchmarks/large/audit_memory.py --rows 100000 --kinds parquet csv
 
 The table is synthetic: normal vectors with a part of each speaker. The gender of a speaker shifts
 them by one standard deviation in one direction (an AUC of 0.76 if the direction is known), and the

@@ -1,0 +1,1 @@
+"""Measurements of large inputs and of clusters."""

@@ -1,0 +1,4 @@
+/** What runs a bundle in a browser: the engine, and the key and count that stay there. */
+
+export { webEngine } from "./web/engine.js";
+export { browserKey, forget, IndexedDbStore } from "./web/storage.js";
