@@ -157,7 +157,7 @@ _REMEDIES: Final = {
         (".tsv", ".tab", ".txt"), "name it .csv, which may have tabs or semicolons too"
     ),
     **dict.fromkeys((".xlsx", ".xls", ".ods"), "save it as 'CSV UTF-8'"),
-    ".npy": "save it as .npz with an array `x` and one array a label, or use `audit --array-labels`",
+    ".npy": "save it as .npz with an array `x` and one a label, or use `audit --array-labels`",
 }
 
 
