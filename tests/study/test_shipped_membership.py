@@ -46,7 +46,8 @@ def test_repeated_recordings_are_recognised_and_others_not() -> None:
     figures = shipped_membership(fitters, x, data.corpus, scaling(x), 0)
     assert set(figures) == {*PARTS, "drawn", "repeating"}
     assert min(figures["repeating"]["recording"]) > 0.99
-    assert 0.35 < np.mean(figures["drawn"]["recording"]) < 0.62
+    # all 40 dimensions distinguish classes, which remember more than 64 of 512 do
+    assert 0.35 < np.mean(figures["drawn"]["recording"]) < 0.72
     assert 0.35 < np.mean(figures["drawn"]["speaker"]) < 0.62
 
 
