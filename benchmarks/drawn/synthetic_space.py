@@ -22,7 +22,7 @@ from sordino.cli.options import CACHE
 from sordino.corpora import synthetic
 from sordino.features.copies import COPIES
 from sordino.features.preprocess import SCALE_RANGES
-from sordino.features.synthetic_space import LEADING, SETS
+from sordino.features.synthetic_space import SETS, SPEECH_COMPONENTS
 from sordino.study.vectors import feature_vectors
 from sordino.types import Matrix
 
@@ -48,10 +48,10 @@ def main() -> None:
 
 
 def model_of(x: Matrix) -> NDArray[np.float16]:
-    """The mean, the deviation and the leading loadings of each feature, `(d, 2 + LEADING)`."""
+    """The mean, the deviation and the loadings of each feature, `(d, 2 + SPEECH_COMPONENTS)`."""
     mean, deviation = x.mean(axis=0), x.std(axis=0)
     scaled = np.clip((x - mean) / deviation, *SCALE_RANGES["zscore"])
-    loadings = PCA(LEADING, svd_solver="full").fit(scaled).components_.T
+    loadings = PCA(SPEECH_COMPONENTS, svd_solver="full").fit(scaled).components_.T
     return np.column_stack([mean, deviation, loadings]).astype(np.float16)
 
 

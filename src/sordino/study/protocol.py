@@ -26,7 +26,7 @@ from sordino.errors import AttackError, CorpusError, FeatureError, ReleaseError,
 from sordino.features import CACHE, FEATURE_SETS, Preprocess, PreprocessFitter
 from sordino.features.copies import COPIES
 from sordino.features.renderings import condition_record
-from sordino.features.synthetic_space import SCALE, synthetic_space
+from sordino.features.synthetic_space import SYNTHETIC_SCALE, synthetic_space
 from sordino.nn.fit import Settings
 from sordino.policy import Policy
 from sordino.release import FITTERS, Fitter, ReplacementFitter
@@ -85,12 +85,12 @@ class Options:
     @property
     def preprocess(self) -> PreprocessFitter:
         """The fitter of the scaled space of recordings."""
-        scale = "zscore" if self.scale == SCALE else self.scale
+        scale = "zscore" if self.scale == SYNTHETIC_SCALE else self.scale
         return PreprocessFitter(scale, self.components)
 
     def fixed_space(self, features: str) -> Preprocess | None:
         """The scaled space of synthetic speech, or None where recordings decide the space."""
-        return synthetic_space(features, self.components) if self.scale == SCALE else None
+        return synthetic_space(features, self.components) if self.scale == SYNTHETIC_SCALE else None
 
     @property
     def fitted_copies(self) -> int:

@@ -9,7 +9,7 @@ from sordino import metrics
 from sordino.attack import mechanisms
 from sordino.attack.attackers import banks, screens
 from sordino.attack.attackers.screens import SCREEN_FAMILIES, scores
-from sordino.attack.attackers.views import Table, View
+from sordino.attack.attackers.views import AuditRows, SplitView
 from sordino.attack.secret import Secret
 from sordino.attack.significance.permutation_test import judge
 from sordino.attack.splits import crossfit
@@ -129,7 +129,7 @@ def test_labels_within_speakers_are_screened_row_by_row() -> None:
 def test_values_of_other_speakers_alone_count_as_equal() -> None:
     x = np.array([[1.0], [1.0], [2.0], [1.0], [3.0], [3.0]])
     speaker = np.array([0, 0, 0, 1, 2, 2])
-    *_, shared, rows = banks.equal_values(View(Table(x, speaker), np.arange(6)))
+    *_, shared, rows = banks.equal_values(SplitView(AuditRows(x, speaker), np.arange(6)))
     assert shared[0].tolist() == [1, 1, 0, 1, 0, 0]
     np.testing.assert_allclose(rows[0], np.log1p([1, 1, 0, 1, 0, 0]))
 

@@ -1,6 +1,6 @@
 """Banks of fixed features of a row, for `screens`: each yields blocks `(features, n)`.
 
-A bank sees vectors as a `View`: with the training rows, which alone decide locations and scales.
+A bank sees vectors as a `SplitView`: with the training rows, which alone decide means and scales.
 Features are bounded, so that no outlier decides a mean. The widest banks use the dimensions of the
 largest variance: a product of three of 24 dimensions is one of 2,024 features.
 
@@ -24,10 +24,10 @@ from typing import Final
 
 import numpy as np
 
-from sordino.attack.attackers.views import View
+from sordino.attack.attackers.views import SplitView
 from sordino.types import Matrix
 
-Bank = Callable[[View], Iterator[Matrix]]
+Bank = Callable[[SplitView], Iterator[Matrix]]
 """From a view of the vectors to blocks of features `(features, n)`."""
 
 FREQUENCIES: Final = 40
@@ -41,17 +41,17 @@ _BLOCK: Final = 256
 """Features in one block of products: a larger block leaves the cache of the processor."""
 
 
-def rows(view: View) -> Iterator[Matrix]:
+def rows(view: SplitView) -> Iterator[Matrix]:
     """The dimensions themselves."""
     yield view.table.columns
 
 
-def values(view: View) -> Iterator[Matrix]:
+def values(view: SplitView) -> Iterator[Matrix]:
     """The standardised dimensions."""
     yield view.z
 
 
-def functions(view: View) -> Iterator[Matrix]:
+def functions(view: SplitView) -> Iterator[Matrix]:
     """Functions of each dimension."""
     z, size = view.z, np.abs(view.z)
     yield np.sign(z)
@@ -64,7 +64,7 @@ def functions(view: View) -> Iterator[Matrix]:
         yield (z < -limit).astype(np.float64)
 
 
-def ordered(view: View) -> Iterator[Matrix]:
+def ordered(view: SplitView) -> Iterator[Matrix]:
     """Order statistics of each row over its dimensions, and the place of its extremes."""
     z = view.z
     if not len(z):
@@ -80,18 +80,18 @@ def ordered(view: View) -> Iterator[Matrix]:
         yield (extreme == dimensions) * 1.0
 
 
-def waves(view: View) -> Iterator[Matrix]:
+def waves(view: SplitView) -> Iterator[Matrix]:
     """Sine and cosine of each dimension."""
     yield from _waves(view.z, FREQUENCIES)
 
 
-def wave_pairs(view: View) -> Iterator[Matrix]:
+def wave_pairs(view: SplitView) -> Iterator[Matrix]:
     """Products of sines and cosines of two dimensions, of one frequency."""
     for wave in _waves(view.widest(MAX_WAVE_PAIR_DIMENSIONS), PAIR_FREQUENCIES):
         yield from _products(wave, 2)
 
 
-def dimension_pairs(view: View) -> Iterator[Matrix]:
+def dimension_pairs(view: SplitView) -> Iterator[Matrix]:
     """Products of two dimensions."""
     z = view.widest(MAX_PAIR_DIMENSIONS)
     size = np.abs(z)
@@ -107,21 +107,21 @@ def dimension_pairs(view: View) -> Iterator[Matrix]:
         yield size[i] * z[j]
 
 
-def triples(view: View) -> Iterator[Matrix]:
+def triples(view: SplitView) -> Iterator[Matrix]:
     """Products of three dimensions, and of their signs."""
     z = view.widest(MAX_TRIPLE_DIMENSIONS)
     for function in (np.sign(z), z):
         yield from _products(function, 3)
 
 
-def digits(view: View) -> Iterator[Matrix]:
+def digits(view: SplitView) -> Iterator[Matrix]:
     """Digits of each value, and the grid that it lies on; beside them their means over a row."""
     for feature in view.table.digits(view.train):
         values = feature.astype(np.float64)
         yield np.vstack([values, values.mean(axis=0)])
 
 
-def equal_values(view: View) -> Iterator[Matrix]:
+def equal_values(view: SplitView) -> Iterator[Matrix]:
     """Zeros, and values that other speakers, or other dimensions of the row, have too."""
     yield from view.table.equal_values
 

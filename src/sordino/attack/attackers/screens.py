@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from sordino.attack.attackers import banks, ties
 from sordino.attack.attackers.kernels import KERNEL_FAMILIES, Scores, mean_operator
-from sordino.attack.attackers.views import Table, View
+from sordino.attack.attackers.views import AuditRows, SplitView
 from sordino.attack.splits import Split, SplitPlan
 from sordino.types import Matrix, Rows
 
@@ -57,7 +57,7 @@ TABLE_FAMILIES: Final = (*KERNEL_FAMILIES, *SCREEN_FAMILIES)
 WEIGHTS: Final = (5, 15)
 """Powers of r that weigh features: many weak features, and the few strongest."""
 
-NAMES: Final = tuple(f"weighted by r^{power}" for power in WEIGHTS)
+WEIGHT_NAMES: Final = tuple(f"weighted by r^{power}" for power in WEIGHTS)
 """The names of the attackers on one bank."""
 
 IN_SAMPLE_BANKS: Final = ("each dimension", "each principal component")
@@ -80,15 +80,15 @@ def scores(
     finds one dimension of a thousand, which a selection on fewer speakers misses.
     """
     vectors: Matrix = np.asarray(x, np.float64)
-    copies, table = ties.copies(vectors), Table(vectors, speaker)
+    copies, table = ties.copies(vectors), AuditRows(vectors, speaker)
     for family in families:
         if family not in SCREENS:
             continue
         for title, values in _cross_fit(table, labels, plan, within, SCREENS[family]).items():
-            for name, part in zip(NAMES, values, strict=True):
+            for name, part in zip(WEIGHT_NAMES, values, strict=True):
                 yield Scores(family, f"{title}, {name}", ties.same(part, copies, plan))
             if family == "single" and title in IN_SAMPLE_BANKS and not within:
-                (features,) = SCREENS[family][title](View(table, np.arange(len(x))))
+                (features,) = SCREENS[family][title](SplitView(table, np.arange(len(x))))
                 largest = _largest(features, labels, speaker)
                 name = f"{title}, the largest correlation"
                 yield Scores(family, name, largest, per_speaker=True, in_sample=True)
@@ -101,12 +101,12 @@ def screen(
     `WEIGHTS`. See `scores`.
     """
     rows = {"rows": banks.rows}
-    (values,) = _cross_fit(Table(x, speaker), labels, plan, within, rows).values()
-    return list(zip(NAMES, values, strict=True))
+    (values,) = _cross_fit(AuditRows(x, speaker), labels, plan, within, rows).values()
+    return list(zip(WEIGHT_NAMES, values, strict=True))
 
 
 def _cross_fit(
-    table: Table,
+    table: AuditRows,
     labels: Matrix,
     plan: SplitPlan,
     within: bool,
@@ -116,7 +116,7 @@ def _cross_fit(
     scores = {title: np.full((len(WEIGHTS), *labels.shape), np.nan) for title in banks_by_title}
     units = np.arange(len(table.x)) if within else table.speaker
     for split in plan.splits:
-        view = View(table, split.train)
+        view = SplitView(table, split.train)
         for title, bank in banks_by_title.items():
             scores[title][:, split.test] = _screen(bank(view), labels, split, units)
     return scores

@@ -1,8 +1,8 @@
 """Vectors as the banks of `screens` see them: standardised by the training rows of one split.
 
 A block of features has one row for each feature, so that its rows lie together in memory. What no
-split changes is computed once for all splits (`Table`), and what several banks use once for each
-split (`View`).
+split changes is computed once for all splits (`AuditRows`), and what several banks use once for
+each split (`SplitView`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _LOW_BITS: Final = 4
 """Bits above the lowest one of most values that are features."""
 
 
-class Table:
+class AuditRows:
     """Vectors `(n, d)` and the codes of their speakers, from 0, for all splits."""
 
     def __init__(self, x: Matrix, speaker: Rows) -> None:
@@ -89,10 +89,10 @@ class Table:
         return features
 
 
-class View:
+class SplitView:
     """A table with the training rows of one split."""
 
-    def __init__(self, table: Table, train: Rows) -> None:
+    def __init__(self, table: AuditRows, train: Rows) -> None:
         self.table, self.train = table, train
 
     @property
@@ -108,7 +108,7 @@ class View:
         return z[np.sort(np.argsort(-logarithm, kind="stable")[:count])]
 
     @cached_property
-    def principal(self) -> View:
+    def principal(self) -> SplitView:
         """The principal components of `z`."""
         train, count = self.z[:, self.train], max(len(self.train) // 2, 1)
         # R has the singular values and the right vectors of the rows, in fewer numbers
@@ -116,7 +116,7 @@ class View:
         _, size, axes = np.linalg.svd(factor, full_matrices=False)
         axes = axes[size > scaling.ROUNDING * size.max(initial=0)][:count]
         axes = axes * np.sign(axes.sum(axis=1, keepdims=True) + 1e-300)  # for any row order
-        return View(Table(self.z.T @ axes.T, self.table.speaker), self.train)
+        return SplitView(AuditRows(self.z.T @ axes.T, self.table.speaker), self.train)
 
     @cached_property
     def _standardised(self) -> tuple[Matrix, Matrix]:

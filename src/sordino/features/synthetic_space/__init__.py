@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
-from sordino.features.synthetic_space.space import LEADING, SCALE, SETS, synthetic_space
+from sordino.features.synthetic_space.space import (
+    SETS,
+    SPEECH_COMPONENTS,
+    SYNTHETIC_SCALE,
+    synthetic_space,
+)
 
-__all__ = ["LEADING", "SCALE", "SETS", "synthetic_space"]
+__all__ = ["SETS", "SPEECH_COMPONENTS", "SYNTHETIC_SCALE", "synthetic_space"]

@@ -26,10 +26,10 @@ SETS: Final = ("mel", "speech", "speech-tiny")
 `benchmarks/drawn/synthetic_space.py` writes.
 """
 
-LEADING: Final = 32
+SPEECH_COMPONENTS: Final = 32
 """Principal components in the model of a set. A joined set has those of all its parts."""
 
-SCALE: Final = "synthetic"
+SYNTHETIC_SCALE: Final = "synthetic"
 """The name of the scaling in `Preprocess.config`."""
 
 _SEED: Final = 0
@@ -55,14 +55,14 @@ def synthetic_space(features: str, components: int) -> Preprocess | None:
     models = [_model(name) for name in names]
     mean, deviation = np.concatenate([model[:, :2] for model in models]).T
     clip = SCALE_RANGES["zscore"]
-    config = {"scale": SCALE, "components": components, "clip": list(clip)}
+    config = {"scale": SYNTHETIC_SCALE, "components": components, "clip": list(clip)}
     directions = _directions([model[:, 2:] for model in models], components)
     return Preprocess(config, mean, 1 / deviation, np.zeros(len(mean)), directions)
 
 
 def _model(name: str) -> NDArray[np.float64]:
-    """The mean, the deviation and the loadings of `LEADING` components of each feature of synthetic
-    speech, `(d, 2 + LEADING)`.
+    """The mean, the deviation and the loadings of the components of each feature of synthetic
+    speech, `(d, 2 + SPEECH_COMPONENTS)`.
     """
     with (resources.files(__package__) / f"{name}.npy").open("rb") as file:
         return np.asarray(np.load(file, allow_pickle=False), np.float64)
@@ -74,7 +74,7 @@ def _directions(loadings: list[NDArray[np.float64]], count: int) -> NDArray[np.f
     """
     dims = sum(map(len, loadings))
     count = min(count, dims)
-    leading = block_diag(*loadings)  # (dims, parts * LEADING)
+    leading = block_diag(*loadings)  # (dims, parts * SPEECH_COMPONENTS)
     order = np.arange(leading.shape[1]).reshape(len(loadings), -1).T.ravel()
     random = np.random.default_rng(_SEED).standard_normal((dims, count))
     both = np.concatenate([leading[:, order], random], axis=1)[:, :count]

@@ -13,7 +13,7 @@ from sordino.corpora.checks.licences import commercial_use, licences
 from sordino.define import secret_title
 from sordino.export.quantisation import LeakageChange
 from sordino.features import FEATURE_SETS, Preprocess
-from sordino.features.synthetic_space import SCALE
+from sordino.features.synthetic_space import SYNTHETIC_SCALE
 from sordino.metrics.bound import Bound
 from sordino.policy import Policy, explain
 from sordino.release import Drawn, Release
@@ -120,7 +120,7 @@ class FitResult:
     @property
     def scaled_space(self) -> str:
         """The origin of the scaled space in words."""
-        if self.preprocess.config["scale"] == SCALE:
+        if self.preprocess.config["scale"] == SYNTHETIC_SCALE:
             return _SYNTHETIC
         return _PUBLIC if self.public_space else _FITTED
 
