@@ -138,7 +138,7 @@ def test_the_page_has_verdict_reference_and_limits(
     [
         (("--secret", "height"), "no column `height`, expected one of the table's (d0, d1"),
         (("--secret", "gender", "--speaker", "who"), "no column `who`"),
-        (("--secret", "emotion"), "has labels only with --array-labels"),
+        (("--secret", "emotion"), "has labels only with --labels"),
         (
             ("--secret", "gender", "--task", "mood", "--reference", "short.csv"),
             "3 rows, expected the 160 of vectors.csv",

@@ -17,11 +17,14 @@ def _schema() -> None:
 
 @app.command("audit")
 def audit(json: JsonOption = None) -> None:
-    """Print the JSON Schema of run.json and of --json of `sordino audit`, or write it to --json.
+    """Print the JSON Schema of run.json and of --json of `sordino audit`.
 
     Example:
       sordino schema audit --json audit.schema.json
     """
     from sordino.report import audit_record
 
-    write_json(json or "-", audit_record.audit_schema())
+    schema = audit_record.audit_schema()
+    write_json("-", schema)
+    if json not in (None, "-"):
+        write_json(json, schema)
