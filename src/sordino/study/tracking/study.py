@@ -150,7 +150,8 @@ def fitting_inputs(
                 f"{RATE_SPEAKERS} for rates with their spread: add speakers"
             )
     x = feature_vectors(features, corpus, emotions, options.fitted_copies, sounds, cache, jobs)
-    return Inputs(utterances, x, sums, draws, tuple(sound.checksum for sound in sounds))
+    checksums = tuple(sound.checksum for sound in sounds)
+    return Inputs(utterances, x, sums, draws, checksums, options.fixed_space(features))
 
 
 def bounds_of_test_speakers(
