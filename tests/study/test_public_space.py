@@ -11,7 +11,9 @@ import pytest
 from sordino.errors import SplitError
 from sordino.features import PreprocessFitter
 from sordino.study import protocol
+from sordino.study.conditions import study as conditions
 from sordino.study.protocol import BUNDLE_OPTIONS, Inputs
+from sordino.study.tracking import study as tracking
 from sordino.study.units import inputs_digest
 from tests.study import synthetic_study
 from tests.study.synthetic_study import FITTERS, Made
@@ -52,6 +54,17 @@ def test_two_fits_of_other_people_have_the_same_space(made: Made, tmp_path: Path
         z = protocol.space(inputs, inputs.draws[0], BUNDLE_OPTIONS)
         assert np.array_equal(z, fixed(inputs.x))
     assert BUNDLE_OPTIONS.fixed_space(str(made.vectors)) is None
+
+
+def test_conditions_and_tracking_have_the_space_of_a_bundle(made: Made, tmp_path: Path) -> None:
+    emotions = sorted(set(made.corpus.column("emotion")))
+    settings = ("mel", BUNDLE_OPTIONS, emotions)
+    for inputs in (
+        conditions._fitting_inputs(made.corpus, made.corpus, *settings, tmp_path, 1),
+        tracking.fitting_inputs(made.corpus, *settings, folds=3, cache=tmp_path, jobs=1),
+    ):
+        assert inputs.public is not None
+        assert inputs.public.hash == getattr(BUNDLE_OPTIONS.fixed_space("mel"), "hash", None)
 
 
 def test_public_recordings_alone_decide_the_space(made: Made) -> None:
