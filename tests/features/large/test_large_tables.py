@@ -184,6 +184,12 @@ def test_an_array_of_an_odd_shape_is_refused(shape: tuple[int, int], tmp_path: P
         open_vectors(tmp_path / "a.npy")
 
 
+@pytest.mark.parametrize("suffix", [".parquet", ".npy", ".shards"])
+def test_a_name_that_is_not_utf8_is_refused(suffix: str, tmp_path: Path) -> None:
+    with pytest.raises(FeatureError, match=r"bad\\udcff.*a name that is not UTF-8"):
+        open_vectors(tmp_path / f"bad\udcff{suffix}")
+
+
 def test_objects_in_an_array_are_never_unpickled(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.array([[None]]), allow_pickle=True)
     with pytest.raises(FeatureError, match="never unpickled"):
