@@ -6,9 +6,10 @@ the ratio.
 
 Each part runs both sides in one run, one after the other. Whole commands have no other tool; beside
 them stands the goal for two idle cores. Commands run as they stand in the manual, with an empty
-folder for results and the user's cache of features: a first run fills it, a second one measures. A part that
-lacks its corpora or packages is named and left out. Measure on an idle machine: all parts take
-about half an hour on two cores, `--only` takes those whose name begins with the given text.
+folder for results and the user's cache of features: a first run fills it, a second one measures. A
+part that lacks its corpora or packages is named and left out. Measure on an idle machine: all parts
+take about half an hour on two cores, `--only` takes those with a name that begins with the given
+text.
 """
 
 from __future__ import annotations
