@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from pathlib import Path
@@ -119,6 +120,20 @@ def test_sarif_has_one_result_for_each_secret(written: Report, tmp_path: Path) -
         "sordino/team",
     }
     assert leak["message"]["text"].startswith("gender: leak, p 0.05. A retrained attacker with")
+
+
+def test_text_of_sarif_has_no_link_and_a_url_no_space(written: Report) -> None:
+    name = "[click](https://evil.example) \\"
+    record = {
+        "verdict": {name: written.record["verdict"]["gender"]},
+        "estimates": {name: written.record["estimates"]["gender"]},
+    }
+    (run,) = json.loads(continuous_integration.sarif(record, "s3://bucket/a b<%41%"))["runs"]
+    (result,) = run["results"]
+    assert result["message"]["text"].startswith(r"\[click\](https://evil.example) \\: leak")
+    assert re.search(r"(?<!\\)[][]", result["message"]["text"]) is None
+    place = result["locations"][0]["physicalLocation"]["artifactLocation"]
+    assert place["uri"] == "s3://bucket/a%20b%3C%41%25"
 
 
 def test_junit_fails_a_leak_and_skips_no_answer(written: Report, tmp_path: Path) -> None:

@@ -68,6 +68,12 @@ def test_figures_of_another_structure_are_left_out(audit: Any) -> None:
     assert "model-index" not in text
 
 
+def test_the_page_says_what_the_scaled_space_depends_on() -> None:
+    text = model_card("mute", card(scaled_space="Fitted on [a](b)."), POLICIES)
+    assert "- Scaled space: Fitted on \\[a\\](b)." in text
+    assert "Scaled space" not in model_card("mute", card(scaled_space=["x"]), POLICIES)
+
+
 def test_hostile_text_ends_no_header_and_makes_no_element() -> None:
     hub = pytest.importorskip("huggingface_hub")
     hostile = 'a"\n---\n<script>x</script>\x1b[31m | [b](c)'

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partialmethod
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import fsspec
@@ -230,3 +232,43 @@ def test_a_file_that_is_replaced_while_it_is_read_is_refused(
         storage.local_copy(file, 100) as copy,
     ):
         assert copy.parent != tmp_path
+
+
+class Endless(BaseHTTPRequestHandler):
+    """A server of the web that states no size, ignores ranges, and sends 256 MB."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_HEAD(self) -> None:
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+
+    def do_GET(self) -> None:
+        self.do_HEAD()
+        part = b"x" * (1 << 20)
+        try:
+            for _ in range(256):
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
+                self.server.sent += len(part)  # type: ignore[attr-defined]
+        except OSError:
+            self.close_connection = True
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def test_no_server_sends_more_than_the_limit() -> None:
+    pytest.importorskip("aiohttp", reason="aiohttp is not installed: s3fs brings it")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Endless) as server:
+        server.sent = 0  # type: ignore[attr-defined]
+        Thread(target=server.serve_forever, daemon=True).start()
+        url = location(f"http://127.0.0.1:{server.server_port}/x.csv")
+        with (
+            pytest.raises(StorageError, match=r"bytes, expected at most 1,000: choose another"),
+            storage.local_copy(url, 1000),
+        ):
+            pass
+        assert storage.read_regular(url, 1000, 5) == b"x" * 1000
+        assert server.sent < 128 << 20  # type: ignore[attr-defined]
+        server.shutdown()

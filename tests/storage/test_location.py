@@ -26,12 +26,23 @@ WITH_SECRETS = [
     f"abfs://data:{SECRET}@account/run",
     f"simplecache::s3://AKIA:{SECRET}@bucket/run",
     f"zip://run::s3://AKIA:{SECRET}@bucket/run",
+    f"s3:///AKIA:{SECRET}@bucket/run",
+    f"s3://AKIA%3A{SECRET}%40bucket/run",
+    f"https://user%3A{SECRET}%40host/run",
+    f"https://host/run#access_token={SECRET}",
+    f"https://host/run;sig={SECRET}",
+    f"sftp://host;password={SECRET}",
+    f"abfss://user@{SECRET}@account/run",
+    f"az://SharedAccessSignature={SECRET}/run",
+    f"file://user:{SECRET}@host/run",
+    f" s3://AKIA:{SECRET}@bucket/run",
+    f"\u200bs3://AKIA:{SECRET}@bucket/run",
+    f"s3_x://AKIA:{SECRET}@bucket/run",
+    f"jdbc:store://AKIA:{SECRET}@bucket/run",
 ]
 
 
-@pytest.mark.parametrize(
-    "text", ["runs", "C:/runs", "C:\\runs", "a:b", "s3:/bucket", "./s3://x", ""]
-)
+@pytest.mark.parametrize("text", ["runs", "C:/runs", "C:\\runs", "a:b", "s3:/bucket", ""])
 def test_text_without_a_scheme_is_a_path(text: str) -> None:
     assert location(text) == Path(text)
 

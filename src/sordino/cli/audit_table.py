@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sordino.cli.output import timestamp
-from sordino.errors import FeatureError
-from sordino.storage import Location
+from sordino.errors import FeatureError, StorageError
+from sordino.storage import Location, Remote
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,9 +60,85 @@ class AuditColumns:
 def read(files: AuditFiles, options: AuditColumns) -> AuditInput:
     """The table and the reference of an audit.
 
-    Raises `FeatureError` if the speaker is a secret or a task, and the errors of `read_labelled`
-    and `read_reference`.
+    A file behind a URL is copied once, and read whole. Raises `FeatureError` if the speaker is a
+    secret or a task, and for a file that changes meanwhile, and the errors of `read_labelled` and
+    `read_reference`.
     """
+    with ExitStack() as copies:
+        return _read(
+            _Source.of(files.table, copies),
+            None if files.labels is None else _Source.of(files.labels, copies),
+            None if files.reference is None else _Source.of(files.reference, copies),
+            options,
+        )
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A file that is read, and its state before."""
+
+    path: Location
+    """The file itself; for a URL the copy."""
+    state: tuple[int, int, int] | None
+    largest: int
+    """Bytes of a table that is read whole: a copy is not there later."""
+
+    @classmethod
+    def of(cls, place: Location, copies: ExitStack) -> _Source:
+        from sordino import storage
+        from sordino.features.large import LARGEST_WHOLE
+        from sordino.features.large.table import ARRAY_SUFFIX
+        from sordino.features.tables import LARGEST_DOWNLOAD, SHARD_SUFFIX, table_suffix
+
+        path, largest = place, LARGEST_WHOLE
+        if isinstance(place, Remote) and place.suffix.lower() not in (ARRAY_SUFFIX, SHARD_SUFFIX):
+            table_suffix(place)
+            path = copies.enter_context(storage.local_copy(place, LARGEST_DOWNLOAD))
+            largest = sys.maxsize
+        return cls(path, _state(_hashed(path)), largest)
+
+    def sha256(self) -> str:
+        """The SHA-256 of a table, or of the manifest of a folder of shards, which lists theirs.
+
+        Raises `FeatureError` if the file changed since.
+        """
+        from sordino import storage
+        from sordino.features.tables import LARGEST_DOWNLOAD
+
+        file = _hashed(self.path)
+        digest = storage.file_sha256(file, LARGEST_DOWNLOAD)
+        if _state(file) != self.state:
+            raise FeatureError(
+                f"{self.path}: another file than before, expected the same: it changed while it "
+                "was read; repeat the command"
+            )
+        return digest
+
+
+def _hashed(path: Location) -> Location:
+    """The file whose checksum stands for a table."""
+    from sordino import textfile
+    from sordino.features.shards.folder import SHARD_MANIFEST
+    from sordino.features.tables import SHARD_SUFFIX
+
+    file = textfile.home(path) if isinstance(path, Path) else path
+    return file / SHARD_MANIFEST if file.suffix.lower() == SHARD_SUFFIX else file
+
+
+def _state(file: Location) -> tuple[int, int, int] | None:
+    """The state of a file; None for one that its reader refuses."""
+    from sordino import storage
+
+    try:
+        return storage.file_state(file) if isinstance(file, Path) else None
+    except StorageError:
+        return None
+
+
+def _read(
+    table: _Source, labels: _Source | None, reference: _Source | None, options: AuditColumns
+) -> AuditInput:
+    """`read` of files of this machine."""
     from sordino.features import dimensions, labelled
     from sordino.report.audit_record import AuditSource
 
@@ -73,18 +152,23 @@ def read(files: AuditFiles, options: AuditColumns) -> AuditInput:
             )
     attributes = [*options.secrets, *options.tasks]
     released = labelled.read_labelled(
-        files.table,
+        table.path,
         [*dict.fromkeys([speaker, *attributes])],
         ignore=options.ignore,
         columns=options.columns,
         continuous=options.continuous,
-        array_labels=files.labels,
+        array_labels=None if labels is None else labels.path,
+        largest=table.largest,
     )
     labelled.check_classes(released, attributes)
     tables, original = {"": released}, None
-    if files.reference is not None:
+    if reference is not None:
         original = labelled.read_reference(
-            files.reference, released, ignore=options.ignore, columns=options.columns
+            reference.path,
+            released,
+            ignore=options.ignore,
+            columns=options.columns,
+            largest=reference.largest,
         )
         tables["reference: "] = original
     dims = released.choice.dimensions
@@ -95,11 +179,11 @@ def read(files: AuditFiles, options: AuditColumns) -> AuditInput:
         lines=tuple(f"{prefix}{vectors.choice}" for prefix, vectors in tables.items()),
         source=AuditSource(
             table=released.path.name,
-            sha256=_digest(files.table),
-            labels="" if files.labels is None else files.labels.name,
-            labels_sha256="" if files.labels is None else _digest(files.labels),
+            sha256=table.sha256(),
+            labels="" if labels is None else labels.path.name,
+            labels_sha256="" if labels is None else labels.sha256(),
             reference="" if original is None else original.path.name,
-            reference_sha256="" if files.reference is None else _digest(files.reference),
+            reference_sha256="" if reference is None else reference.sha256(),
             dimensions=len(dims),
             columns=dimensions.abbreviate(dims),
             left_out=released.choice.left_out,
@@ -109,13 +193,3 @@ def read(files: AuditFiles, options: AuditColumns) -> AuditInput:
             ),
         ),
     )
-
-
-def _digest(table: Location) -> str:
-    """The SHA-256 of a table, or of the manifest of a folder of shards, which lists theirs."""
-    from sordino import storage
-    from sordino.features.shards.folder import SHARD_MANIFEST
-    from sordino.features.tables import LARGEST_DOWNLOAD, SHARD_SUFFIX
-
-    shards = table.suffix.lower() == SHARD_SUFFIX
-    return storage.file_sha256(table / SHARD_MANIFEST if shards else table, LARGEST_DOWNLOAD)

@@ -22,7 +22,7 @@ from sordino.corpora.labels import fold, near, quote
 from sordino.corpora.table import NUMBERS
 from sordino.errors import FeatureError
 from sordino.features.dimensions import RESERVED, ColumnChoice, abbreviate, choose_columns
-from sordino.features.large import BlockTable, MemoryTable, VectorRows, open_vectors
+from sordino.features.large import LARGEST_WHOLE, BlockTable, MemoryTable, VectorRows, open_vectors
 from sordino.features.tables import distinct_ends
 from sordino.storage import Location
 
@@ -58,10 +58,11 @@ def read_labelled(
     columns: Sequence[str] = (),
     continuous: Sequence[str] = (),
     array_labels: Location | None = None,
+    largest: int = LARGEST_WHOLE,
 ) -> Labelled:
     """The vectors and labels of a table; `names` are the columns of labels, for `columns` and
     `ignore` see `choose_columns`, and for `array_labels`, the table of the labels of an array, and
-    for tables that are larger than memory `sordino.features.large`.
+    `largest`, the bytes of a table that is read whole, `sordino.features.large`.
 
     Labels are text without changes. Labels in `continuous` are numbers, and so are the numeric
     columns of a corpus (age, valence, ...) with more than ten values. Raises `FeatureError` for an
@@ -75,7 +76,8 @@ def read_labelled(
         raise FeatureError(
             f"--continuous {unlabelled[0]}: not among the labels ({', '.join(names)}): add it"
         )
-    table = open_vectors(path, {*names, *ignore, *RESERVED} - {"start", "end"}, array_labels)
+    text = {*names, *ignore, *RESERVED} - {"start", "end"}
+    table = open_vectors(path, text, array_labels, largest)
     frame = table.sample
     for name in names:
         if name not in frame.columns:
@@ -125,6 +127,7 @@ def read_reference(
     *,
     ignore: Sequence[str] = (),
     columns: Sequence[str] = (),
+    largest: int = LARGEST_WHOLE,
 ) -> Labelled:
     """The unprotected vectors of the rows of a table, with the same choice of dimensions.
 
@@ -133,7 +136,8 @@ def read_reference(
     """
     path = storage.location(path)
     apart = [str(name) for name in table.metadata.columns]
-    reference = open_vectors(path, {*apart, *ignore, *RESERVED} - {"start", "end"})
+    text = {*apart, *ignore, *RESERVED} - {"start", "end"}
+    reference = open_vectors(path, text, largest=largest)
     if len(reference) != len(table):
         raise FeatureError(
             f"{path}: {len(reference)} rows, expected the {len(table)} of {table.path}, in their "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -41,7 +42,7 @@ def sarif(record: Mapping[str, Any], table: str) -> str:
     rules = [
         {
             "id": f"sordino/{name}",
-            "shortDescription": {"text": f"A retrained attacker must not infer {name}."},
+            "shortDescription": {"text": _message(f"A retrained attacker must not infer {name}.")},
             "defaultConfiguration": {"level": "error"},
         }
         for name in record["verdict"]
@@ -51,7 +52,7 @@ def sarif(record: Mapping[str, Any], table: str) -> str:
             "ruleId": f"sordino/{name}",
             "kind": _KINDS[verdict["verdict"]],
             "level": "error" if verdict["verdict"] == "leak" else "none",
-            "message": {"text": verdict_sentence(record, name)},
+            "message": {"text": _message(verdict_sentence(record, name))},
             "locations": [{"physicalLocation": {"artifactLocation": {"uri": _uri(table)}}}],
         }
         for name, verdict in record["verdict"].items()
@@ -64,10 +65,17 @@ def sarif(record: Mapping[str, Any], table: str) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
+def _message(text: str) -> str:
+    """Text without links: a bracket would begin one (SARIF 2.1.0, section 3.11.6)."""
+    return re.sub(r"([\\\[\]])", r"\\\1", printable(text))
+
+
 def _uri(table: str) -> str:
     """The path of the table as a relative or absolute URI."""
-    if isinstance(storage.location(table), Remote):
-        return table
+    url = storage.location(table)
+    if isinstance(url, Remote):
+        address = re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", url.address)
+        return f"{url.scheme}://{quote(address, safe='/@:%')}"
     return quote(table.replace("\\", "/"))
 
 

@@ -81,6 +81,8 @@ def model_card(name: str, card: Mapping[str, Any], policies: Sequence[CardPolicy
     made_on = ", ".join(map(_text, corpora)) or "not stated"
     body += [f"- Fitted on: {made_on}."]
     body += [f"- {_text(notice)}" for notice in _texts(card.get("notices"))]
+    if isinstance(space := card.get("scaled_space"), str):
+        body += [f"- Scaled space: {_text(space)}"]
     body += [f"- Licence of data: {_text(line)}" for line in _texts(card.get("data_licences"))]
     body += [f"- Commercial use: {_text(card.get('commercial_use') or 'not stated')}", ""]
     how = card.get("how")

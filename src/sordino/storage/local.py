@@ -145,6 +145,15 @@ def is_folder(path: Path) -> bool:
     return os.path.isdir(path)  # noqa: PTH112
 
 
+def file_state(path: Path) -> tuple[int, int, int]:
+    """The size of a file, the nanosecond of its last change, and its number: other ones mean that
+    the file changed. Raises `StorageError`.
+    """
+    with as_storage_error(path):
+        status = path.stat()
+    return status.st_size, status.st_mtime_ns, status.st_ino
+
+
 def files(path: Path) -> list[Path]:
     """The regular files in a folder, without links; none where it is absent. Raises `OSError`."""
     if not path.is_dir():

@@ -72,7 +72,7 @@ def location(text: str | Location) -> Path | Remote:
     path = Path(url2pathname(url.address.removeprefix("localhost")))
     if not path.is_absolute():
         raise StorageError(
-            f"{url}: a file of another machine, expected file:///folder: add a slash"
+            "file://...: a file of another machine, expected file:///folder: add a slash"
         )
     return path
 
@@ -116,8 +116,8 @@ def folder(path: str | Location, mode: int = 0o777) -> Path | Remote:
     first = Path(*path.parts[:1])
     if re.fullmatch(_LOST_SLASH, str(first)) and not first.is_dir():
         raise StorageError(
-            f"{path}: looks like a URL, expected a folder of this machine: choose one, or create "
-            f"{first} yourself (in Python, a URL is text and no Path)"
+            f"{first}/...: looks like a URL, expected a folder of this machine: choose one, or "
+            f"create {first} yourself (in Python, a URL is text and no Path)"
         )
     return local.folder(path, mode)
 

@@ -13,12 +13,14 @@ message, which may contain a key.
 from __future__ import annotations
 
 import errno
+import io
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import unquote
 
 from sordino.errors import DependencyError, SordinoError, StorageError, install_step
 
@@ -35,6 +37,20 @@ SLOWEST_UPLOAD: Final = 100_000
 
 _URL: Final = r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)"
 """A scheme of one letter is a drive of Windows."""
+
+_BUCKET: Final = r"[A-Za-z0-9._$-]+"
+"""The first part of an address in a store of `WHOLE`."""
+
+_HOST: Final = r"([\w.$-]+|\[[0-9A-Fa-f:.]+\])(:\d+)?"
+"""The first part of another address."""
+
+_AZURE: Final = ("abfs", "abfss")
+"""The schemes of `container@account`."""
+
+_ACCOUNT: Final = r"(@[A-Za-z0-9.-]+)?"
+
+_WEB: Final = ("http", "https")
+"""The schemes of servers that may ignore the range of a request, and state any size or none."""
 
 REPEAT_COMMAND: Final = "repeat the command: it resumes"
 """The next step after a failure of a store."""
@@ -121,6 +137,8 @@ class Remote:
         """
         with self._errors():
             system, path = self._open()
+            if self.scheme in _WEB:
+                return _start(system, path, offset + limit)[offset:]
             try:
                 content: bytes = system.cat_file(path, start=offset, end=offset + limit)
             except FileNotFoundError:
@@ -129,7 +147,7 @@ class Remote:
                 if _is_timeout(error) or system.info(path)["size"] != 0:
                     raise
                 return b""
-            return content
+            return content[:limit]
 
     def write(self, content: bytes) -> None:
         """Write a file, complete or not at all. Raises `StorageError`."""
@@ -152,12 +170,17 @@ class Remote:
         """
         with self._errors():
             system, source = self._open()
-            if (size := int(system.info(source)["size"] or 0)) > limit:
-                raise StorageError(
-                    f"{self}: {size:,} bytes, expected at most {limit:,}: choose another file"
-                )
+
+            def check(count: int) -> None:
+                if count > limit:
+                    raise StorageError(
+                        f"{self}: {count:,} bytes, expected at most {limit:,}: choose another file"
+                    )
+
+            check(int(system.info(source)["size"] or 0))
             version = system.ukey(source)
-            system.get_file(source, str(path))  # large files in several requests
+            _copy(system, source, str(path), check)
+            check(path.stat().st_size)
             if system.ukey(source) != version:
                 raise StorageError(f"{self}: replaced while it was read: {REPEAT_COMMAND}")
 
@@ -224,38 +247,82 @@ class Remote:
 def parse_url(text: str) -> Remote | None:
     """The file of a URL; `None` for text that is none, such as a path.
 
-    Raises `StorageError` for a URL with a user, a password or a query, and for a chain of URLs.
+    Raises `StorageError` for a URL with a user, a password, a query, a fragment or parameters, for
+    a chain of URLs, and for other text with `://`. No error repeats the text.
 
     >>> parse_url("runs/first"), parse_url("C:/runs")
     (None, None)
     """
     match = re.fullmatch(_URL, text, flags=re.DOTALL)
     if not match:
-        if "://" in text and "::" in text:
+        if "://" not in text or re.match("[A-Za-z]:", text):
+            return None
+        if "::" in text:
             raise StorageError("a chain of URLs, expected one URL or a path: choose one")
-        return None
-    scheme, rest = match[1].lower(), match[2]
-    if scheme == "file" and rest.strip("/"):
-        return Remote(scheme, rest.rstrip("/"))
-    address = rest.partition("?")[0]
-    host = re.split("[/#]", address, maxsplit=1)[0]
+        raise StorageError(
+            "a text with ://, expected a URL such as s3://bucket/run, or a path: correct its "
+            "beginning"
+        )
+    scheme, address = match[1].lower(), match[2]
+    if scheme == "file" and address.strip("/"):
+        return Remote(scheme, address.rstrip("/"))
+    if not address.strip("/"):
+        raise StorageError(f"{scheme}://: no bucket and no folder, expected one: add it")
+    _check_address(scheme, address)
+    return Remote(scheme, address.rstrip("/"))
+
+
+def _check_address(scheme: str, address: str) -> None:
+    """Raise `StorageError` for an address that may hold a secret."""
+    # the key of an object may have # and ;
+    marks = "?" if scheme in WHOLE else "?#;"
+    host = re.split(f"[/{marks}]", address.lstrip("/"), maxsplit=1)[0]
     # a secret may contain a slash: then a part of it looks like a folder
-    named = host if scheme in WHOLE else address
-    if (":" in host and scheme in WHOLE) or ("@" in named and scheme not in ("abfs", "abfss")):
+    if scheme in _AZURE:
+        user = not re.fullmatch(_BUCKET + _ACCOUNT, host) or unquote(address).count("@") > 1
+    elif scheme in WHOLE:
+        user = not re.fullmatch(_BUCKET, host)
+    else:
+        user = not re.fullmatch(_HOST, host) or "@" in unquote(address)
+    if user:
         raise StorageError(
             f"{scheme}://...: a URL with a user or a password, which the history of a shell keeps, "
             "expected none: put them into the environment or into the settings of fsspec"
         )
-    if "?" in rest:
+    if any(mark in address for mark in marks):
         raise StorageError(
-            f"{scheme}://{address}?...: a URL with a query, which may be a signature, expected "
-            "none: download the file, or put settings into the environment or those of fsspec"
+            f"{scheme}://...: a URL with a query, a fragment or parameters, which may be a "
+            "signature, expected none: download the file, or put settings into the environment or "
+            "those of fsspec"
         )
     if "::" in address or "://" in address:
         raise StorageError(f"{scheme}://...: a chain of URLs, expected one: choose one")
-    if not address.strip("/"):
-        raise StorageError(f"{scheme}://: no bucket and no folder, expected one: add it")
-    return Remote(scheme, address.rstrip("/"))
+
+
+class _EnoughError(Exception):
+    """The first bytes of a file are there."""
+
+
+def _start(system: Any, path: str, count: int) -> bytes:
+    """The first `count` bytes of a file; the rest is not awaited."""
+    content = io.BytesIO()
+
+    def check(done: int) -> None:
+        if done >= count:
+            raise _EnoughError
+
+    with suppress(_EnoughError):
+        _copy(system, path, content, check)
+    return content.getvalue()[:count]
+
+
+def _copy(system: Any, path: str, target: str | io.BytesIO, check: Callable[[int], None]) -> None:
+    """Copy a file, large ones in several requests; `check` gets the bytes after each part."""
+    from fsspec.callbacks import Callback
+
+    system.get_file(
+        path, target, callback=Callback(hooks={"check": lambda _, done, **__: check(done)})
+    )
 
 
 def _reason(error: BaseException) -> str:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
 
-from sordino import cli
+from sordino import cli, storage
+from sordino.cli import audit_table
+from sordino.errors import FeatureError
+from sordino.features import labelled
+from sordino.storage import location
 from tests.cli.verbs.test_audit import frame, gender_options, sordino
 
 
@@ -81,3 +86,41 @@ def test_the_columns_that_were_taken_are_told_everywhere(
     page = (tmp_path / "report.html").read_text()
     assert f"d0 … d{width - 1}" in page
     assert "mood, age" in page
+
+
+COLUMNS = audit_table.AuditColumns(["gender"], [], "speaker", ["mood"], (), ())
+
+
+def test_the_checksum_is_of_the_table_that_is_read(
+    tables: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("fsspec", reason="fsspec is not installed: extra storage")
+    content = (tables / "vectors.csv").read_bytes()
+    url = storage.write("memory://audited/vectors.csv", content)
+    read = labelled.read_labelled
+
+    def replace(*arguments: Any, **options: Any) -> labelled.Labelled:
+        storage.write(url, "another")
+        return read(*arguments, **options)
+
+    monkeypatch.setattr(labelled, "read_labelled", replace)
+    source = audit_table.read(audit_table.AuditFiles(url, None, None), COLUMNS).source
+    assert source.sha256 == hashlib.sha256(content).hexdigest()
+    assert source.table == "vectors.csv"
+
+
+def test_a_table_that_changes_after_it_was_read_is_refused(
+    tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = tmp_path / "vectors.csv"
+    table.write_bytes((tables / "vectors.csv").read_bytes())
+    read = labelled.read_labelled
+
+    def replace(*arguments: Any, **options: Any) -> labelled.Labelled:
+        result = read(*arguments, **options)
+        table.write_text("another")
+        return result
+
+    monkeypatch.setattr(labelled, "read_labelled", replace)
+    with pytest.raises(FeatureError, match="changed while it was read; repeat the command"):
+        audit_table.read(audit_table.AuditFiles(location(table), None, None), COLUMNS)

@@ -14,7 +14,7 @@ from sordino.attack import Audit
 from sordino.errors import FeatureError
 from sordino.features.formats import blocks, csv_table
 from sordino.features.labelled import read_labelled
-from sordino.features.large import BlockTable, MemoryTable, VectorRows, open_vectors
+from sordino.features.large import BlockTable, MemoryTable, VectorRows, map_vectors, open_vectors
 from sordino.features.shards.folder import ShardContent, write_manifest, write_shard
 
 ROWS, DIMS = 600, 70
@@ -156,13 +156,31 @@ def test_lists_of_another_length_in_a_later_block_are_refused(tmp_path: Path) ->
         table.vectors(["x[0]"]).read_rows(np.arange(3))  # type: ignore[union-attr]
 
 
-def test_a_table_that_loses_rows_is_refused(files: Path, tmp_path: Path) -> None:
-    content = (files / "a.csv").read_text().splitlines()
-    (tmp_path / "a.csv").write_text("\n".join(content) + "\n")
+@pytest.mark.parametrize("change", ["fewer rows", "more rows", "other columns", "other numbers"])
+def test_a_table_that_changes_is_refused(files: Path, tmp_path: Path, change: str) -> None:
+    lines = (files / "a.csv").read_text().splitlines()
+    head, last = lines[0].replace("x0,x1,", "x1,x0,"), f"9{lines[-1][1:]}"
+    changed = {
+        "fewer rows": lines[:-9],
+        "more rows": [*lines, *lines[1:]],
+        "other columns": [head, *lines[1:]],
+        "other numbers": [*lines[:-1], last],
+    }
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join(lines) + "\n")
     table = opened(tmp_path, "a.csv")
-    (tmp_path / "a.csv").write_text("\n".join(content[:-9]) + "\n")
-    with pytest.raises(FeatureError, match="other rows than before, expected 600"):
-        table.cells(["gender"])
+    path.write_text("\n".join(changed[change]) + "\n")
+    with pytest.raises(FeatureError, match="it changed while it was read; repeat"):
+        map_vectors(table.vectors(NAMES), tmp_path / "x.npy")  # type: ignore[arg-type]
+    assert not (tmp_path / "x.npy").exists()
+
+
+def test_a_flipped_bit_of_a_mapped_archive_is_refused(files: Path, tmp_path: Path) -> None:
+    content = bytearray((files / "a.npz").read_bytes())
+    content[content.index(b"\x93NUMPY") + 5000] ^= 0x40
+    (tmp_path / "a.npz").write_bytes(content)
+    with pytest.raises(FeatureError, match="not a readable"):
+        opened(tmp_path, "a.npz")
 
 
 @pytest.mark.parametrize("kind", ["a.npy", "a.npz"])

@@ -64,6 +64,11 @@ def csv_blocks(path: Path, text: Collection[str]) -> TableBlocks:
 
     def read(names: Sequence[str], types: Any = None) -> Iterator[TableBlock]:
         start, conversion = 0, layout.conversion(text, names, types)
+        if _layout(path) != layout:
+            raise FeatureError(
+                f"{path}: other columns than before, expected the same: it changed while it was "
+                "read; repeat the command"
+            )
         with (
             _refusals(path, layout),
             reader.open_csv(path, layout.reading(), layout.parsing(), conversion) as stream,

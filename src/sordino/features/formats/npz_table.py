@@ -22,6 +22,7 @@ from sordino.features.formats.names import KEY_COLUMNS, key_names
 
 _LOCAL_HEADER: Final = 30  # bytes of a ZIP before the name of a member
 _SUFFIX: Final = ".npy"
+_PART: Final = 1 << 20  # bytes that are read at a time
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,10 @@ def read_npz(path: Path, _: Collection[str]) -> pd.DataFrame:
 
 
 def npz_blocks(path: Path) -> TableBlocks | None:
-    """A table in blocks; None if its `x` is compressed, and so cannot be mapped."""
+    """A table in blocks; None if its `x` is compressed, and so cannot be mapped.
+
+    The checksum of `x` is checked here, once.
+    """
     with zipfile.ZipFile(path) as archive:
         members = _members(path, archive)
         arrays: dict[str, Any] = {
@@ -67,12 +71,19 @@ def npz_blocks(path: Path) -> TableBlocks | None:
         member = archive.getinfo(f"x{_SUFFIX}" if f"x{_SUFFIX}" in archive.namelist() else "x")
         if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1:
             return None
+        with archive.open(member) as file:  # its end raises for another checksum
+            while file.read(_PART):
+                pass
     with path.open("rb") as file:
         file.seek(member.header_offset)
         header = file.read(_LOCAL_HEADER)
         name, extra = (int.from_bytes(header[at : at + 2], "little") for at in (26, 28))
-        file.seek(member.header_offset + _LOCAL_HEADER + name + extra)
+        start = member.header_offset + _LOCAL_HEADER + name + extra
+        file.seek(start)
         x = _mapped(path, file)
+    size = int(np.prod(x.shape, dtype=object)) * x.kind.itemsize
+    if x.offset + size > start + member.file_size:
+        raise ValueError("x is cut short")
     names, labels, attrs = _columns(path, x.shape, arrays)
     return _array_blocks(x, names, labels, attrs)
 

@@ -27,7 +27,7 @@ from sordino.features.formats.csv_table import csv_blocks
 from sordino.features.formats.names import key_names
 from sordino.features.formats.npz_table import npy_blocks, npz_blocks
 from sordino.features.formats.parquet_table import parquet_blocks
-from sordino.features.shards.folder import verified_shards
+from sordino.features.shards.folder import SHARD_MANIFEST, verified_shards
 from sordino.features.tables import (
     SHARD_SUFFIX,
     check_name,
@@ -80,6 +80,11 @@ class BlockTable:
     blocks: TableBlocks
     labels: pd.DataFrame = field(default_factory=pd.DataFrame)
     """Columns of another table with the same rows."""
+    state: tuple[int, int, int] = field(init=False, repr=False)
+    """The `file_state` when the table was opened."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "state", self._now())
 
     def __len__(self) -> int:
         return self.blocks.rows
@@ -139,8 +144,9 @@ class BlockTable:
     def _read(self, names: Sequence[str]) -> Iterator[TableBlock]:
         """The blocks of some columns, with their names in this package.
 
-        Raises `FeatureError` where a row is not there: the file changed.
+        Raises `FeatureError` where the file changed since it was opened.
         """
+        self._check(self._now() == self.state)
         stored = self._stored
         new = {stored[name]: name for name in names}
         blocks = self.blocks.read([stored[name] for name in names])
@@ -150,14 +156,25 @@ class BlockTable:
                 block = next(blocks, None)
             if block is None:
                 break
+            self._check(
+                new.keys() >= {*block.frame.columns} and block.start + len(block.frame) <= len(self)
+            )
             for column in block.frame.columns:
                 rows[column] += len(block.frame)
             yield TableBlock(block.start, block.frame.rename(columns=new))
+        self._check(not set(rows.values()) - {len(self)} and self._now() == self.state)
 
-        if set(rows.values()) - {len(self)}:
+    def _now(self) -> tuple[int, int, int]:
+        """The state of the file, or of the manifest of a folder of shards."""
+        shards = self.suffix == SHARD_SUFFIX
+        return storage.file_state(self.path / SHARD_MANIFEST if shards else self.path)
+
+    def _check(self, unchanged: bool) -> None:
+        """Raise `FeatureError` for a file that changed."""
+        if not unchanged:
             raise FeatureError(
-                f"{self.path}: other rows than before, expected {len(self):,}: it changed while it "
-                "was read; repeat the command"
+                f"{self.path}: another table than before, expected the same {len(self):,} rows: "
+                "it changed while it was read; repeat the command"
             )
 
     def _rows(self, rows: Rows, names: Sequence[str]) -> pd.DataFrame:
