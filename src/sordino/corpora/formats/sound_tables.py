@@ -50,7 +50,8 @@ def text_bytes(content: bytes) -> int:
 
     def is_text(kind: Any) -> bool:
         kind = kind.value_type if types.is_dictionary(kind) else kind
-        return types.is_string(kind) or types.is_large_string(kind) or types.is_binary(kind)
+        tests = (types.is_string, types.is_large_string, types.is_binary, types.is_large_binary)
+        return any(test(kind) for test in tests)
 
     schema = parquet.read_schema(BufferReader(content))
     names = [field.name for field in schema if is_text(field.type)]
