@@ -6,9 +6,10 @@ the ratio.
 
 Each part runs both sides in one run, one after the other. Whole commands have no other tool; beside
 them stands the goal for two idle cores. Commands run as they stand in the manual, with an empty
-folder for results and one cache of features that is filled before the first of them. A part that
-lacks its corpora or packages is named and left out. Measure on an idle machine: all parts take
-about half an hour on two cores, `--only` takes those whose name begins with the given text.
+folder for results and the user's cache of features: a first run fills it, a second one measures. A
+part that lacks its corpora or packages is named and left out. Measure on an idle machine: all parts
+take about half an hour on two cores, `--only` takes those with a name that begins with the given
+text.
 """
 
 from __future__ import annotations
@@ -130,15 +131,9 @@ def parts(data: Path, folder: Path) -> dict[str, Callable[[], Row]]:
 
 
 def whole_command(folder: Path, arguments: list[str], out: str, goal: float) -> Row:
-    """A command of sordino with features that are cached already."""
-    cache = ["--cache", str(folder / "cache")]
-    corpora = [part for part in arguments if "=" in part]
-    for features in ("IS13", "mel", "speech", "speech+mel"):
-        sources = [part for corpus in corpora for part in ("--corpus", corpus)]
-        table = str(folder / f"{features}.parquet")
-        sordino(["extract", *sources, "--features", features, "--out", table, *cache])
+    """A command of sordino."""
     begin = time.perf_counter()
-    sordino([*arguments, "--out", str(folder / out), *cache])
+    sordino([*arguments, "--out", str(folder / out)])
     return Row(time.perf_counter() - begin, goal_seconds=goal)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,6 +34,12 @@ def test_a_runtime_reads_the_bins_that_the_lab_reads() -> None:
     np.testing.assert_array_equal(bins, lab.read(vectors))
     np.testing.assert_array_equal(bins, lab.decide(scaled()[:12]))
     assert runtime.read(vectors[3]) == bins[3]
+
+
+@pytest.mark.parametrize("row", [[1], None, "x", 3])
+def test_json_that_is_no_object_is_refused(row: Any) -> None:
+    with pytest.raises(ReleaseError, match="expected an object with `prototype` or `vector`"):
+        Reader(bundled("drawn")).vector(row)
 
 
 def test_a_row_leads_back_to_its_vector(family: str) -> None:

@@ -109,6 +109,9 @@ def replaced_count(content: bytes, box: bytes, offset: int, count: int) -> bytes
     [
         (replaced_count(m4a(), b"stsz", 8, 1 << 21), "a part stsz of 2,097,152 entries"),
         (replaced_count(m4a(), b"elst", 4, 1 << 20), "a part elst of 1,048,576 entries"),
+        (replaced_count(m4a(), b"stsc", 12, 10**9), "samples in its chunks, expected at most"),
+        (replaced_count(m4a(), b"stco", 4, 1 << 21), "a part stco of 2,097,152 entries"),
+        (m4a() + struct.pack(">I4s", 40, b"free") + b"trak" * 8, "9 tracks, expected at most 8"),
         (m4a().replace(b"udta", b"cmov"), "a part cmov"),
         (m4a() + struct.pack(">I4s", 8, b"sidx"), "a part b'sidx' at its top level"),
         (m4a() + struct.pack(">I4s", 17 << 20, b"free") + bytes((17 << 20) - 8), "17 MB beside"),
@@ -118,7 +121,10 @@ def replaced_count(content: bytes, box: bytes, offset: int, count: int) -> bytes
         (m4a()[:28], "no table of its samples"),
         (b"\xff\xf1" * 500, "damaged or cut short|no samples"),
     ],
-    ids=["stsz", "elst", "cmov", "sidx", "titles", "size", "fragments", "alac", "start", "adts"],
+    ids=(
+        *("stsz", "elst", "samples", "stco", "trak", "cmov", "sidx"),
+        *("titles", "size", "fragments", "alac", "start", "adts"),
+    ),
 )
 def test_a_hostile_header_is_refused(content: bytes, message: str, tmp_path: Path) -> None:
     with pytest.raises(AudioError, match=message):

@@ -91,6 +91,11 @@ class Reader:
 
         Raises `ReleaseError` for a row that is not one of the policy.
         """
+        if not isinstance(row, Mapping):  # JSON from outside
+            raise ReleaseError(
+                f"a JSON {type(row).__name__}, expected an object with `prototype` or `vector`: "
+                "read a release of the wire"
+            )
         number = row.get("prototype")
         if self.has_bins and type(number) is int and 0 <= number < len(self._prototypes):
             prototype: Vectors = self._prototypes[number]

@@ -188,7 +188,7 @@ def _why_text(column: pd.Series) -> str:
     cells = column.to_numpy(dtype=object)
     sample = [cell for cell in cells[:1000].tolist() if cell is not None and cell == cell]
     if not sample:
-        return "it is empty, expected vectors alone: leave it out"
+        return "it is empty, expected vectors alone: leave it out with --ignore"
     if all(
         isinstance(cell, str) and cell.strip()[:1] + cell.strip()[-1:] == "[]" for cell in sample
     ):
@@ -205,10 +205,10 @@ def _why_text(column: pd.Series) -> str:
     ]
     if isinstance(sample[0], str) and 0 < len(numbers) <= len(cells) // 10:
         return (
-            f"row {numbers[0] + 1} holds text, expected vectors alone: correct the cell or leave "
-            "the column out"
+            f"row {numbers[0] + 1} holds text, expected vectors alone: correct the cell, or leave "
+            "the column out with --ignore"
         )
-    return "expected vectors alone: leave it out"
+    return "expected vectors alone: leave it out with --ignore"
 
 
 def _is_number(cell: str) -> bool:

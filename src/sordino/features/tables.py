@@ -131,8 +131,22 @@ def decoding(path: Path, suffix: str) -> Iterator[None]:
             ) from error
 
 
+def check_name(path: Location) -> None:
+    """Raise `FeatureError` for a path that is not UTF-8, which no record or page can hold."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise FeatureError(
+            f"{str(path)!a}: a name that is not UTF-8, which no record can hold, expected "
+            "one of UTF-8: rename the file or its folder"
+        ) from error
+
+
 def table_suffix(path: Location) -> str:
-    """The suffix of a table in one file, in lower case; raises `FeatureError` for another one."""
+    """The suffix of a table in one file, in lower case; raises `FeatureError` for another one and
+    as `check_name` does.
+    """
+    check_name(path)
     suffix = path.suffix.lower()
     if suffix not in _READERS:
         remedy = _REMEDIES.get(suffix, "choose one")

@@ -108,10 +108,12 @@ def verdict_sentence(record: Mapping[str, Any], name: str) -> str:
     verdict, figure = record["verdict"][name], record["estimates"][name]
     interval = f" [{figure['low']:.2f}, {figure['high']:.2f}]" if figure["low"] is not None else ""
     reason = f" Reason: {verdict['why']}." if verdict["why"] else ""
+    # the interval does not correct for the choice of the best attacker; the test does
+    size = f": {figure['grade']}" if verdict["verdict"] == "leak" else ""
     return (
         f"{name}: {verdict['verdict']}, p {verdict['p']:.3g}. A retrained attacker with one "
         f"utterance reaches {figure['metric'].upper()} {figure['value']:.2f}{interval} (chance "
-        f"{figure['chance']:.2f}): {figure['grade']}.{reason}"
+        f"{figure['chance']:.2f}){size}.{reason}"
     )
 
 

@@ -101,8 +101,8 @@ _PATIENT: Final = Term(
 _MEMBERSHIP: Final = Term(
     "membership inference",
     "Inferring if a speaker took part in the fit of a release. The attacker knows the membership "
-    "of other speakers. On original features, the figure measures the information in scaling and "
-    "principal components.",
+    "of other speakers. On original features, the figure measures the information in a scaled "
+    "space that is fitted.",
     "membership-inference",
 )
 _IDENTITY: Final = Term(

@@ -7,7 +7,8 @@ also makes room for as many samples as a header counts, so the boxes of a file a
     top level    ftyp, moov, mdat and padding, which end where the file ends: a fragmented file is
                  refused, and so is a cut copy
     but mdat     at most `LARGEST_TABLES` bytes, `MOST_PACKETS` packets and `MOST_EDITS` edits,
-                 nothing compressed
+                 nothing compressed, at most `MOST_TRACKS` tracks and `MOST_SAMPLES` samples in
+                 the chunks of all
 """
 
 from __future__ import annotations
@@ -38,16 +39,28 @@ MOST_PACKETS: Final = 1 << 20
 MOST_EDITS: Final = 16
 """The limit of edits in a file; programs write one or two."""
 
+MOST_TRACKS: Final = 8
+"""The limit of tracks in a file, of which one has sound."""
+
+MOST_SAMPLES: Final = 1 << 24
+"""The limit of samples that the chunks of a file count; a sample of AAC is a packet."""
+
 ADTS_START: Final = re.compile(rb"\xff[\xf0\xf1\xf8\xf9]")
 
 _TOP_LEVEL: Final = frozenset((b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"uuid"))
-_COUNTS: Final = re.compile(rb"(?=(stsz|stz2|elst|cmov|moof|trun|sidx|mvex)(.{12}))", re.DOTALL)
+_COUNTS: Final = re.compile(
+    rb"(?=(stsz|stz2|elst|stsc|stco|co64|cmov|moof|trun|sidx|mvex)(.{12}))", re.DOTALL
+)
+_LIMITS: Final = {
+    **dict.fromkeys((b"stsz", b"stz2", b"stsc", b"stco", b"co64"), MOST_PACKETS),
+    b"elst": MOST_EDITS,
+}
 _OPTIONS: Final = {
     "codec_whitelist": "aac",
     "protocol_whitelist": "none",  # no protocol has this name
     "enable_drefs": "0",
     "use_absolute_path": "0",
-    "max_streams": "8",
+    "max_streams": str(MOST_TRACKS),
 }
 
 
@@ -187,12 +200,46 @@ def _check_boxes(path: Path, content: bytes) -> None:
             f"{path}: {len(tables) >> 20} MB beside its samples, expected at most "
             f"{LARGEST_TABLES >> 20}: convert it to WAV or FLAC"
         )
+    _check_counts(path, tables)
+
+
+def _check_counts(path: Path, tables: bytes) -> None:
+    """Raise `AudioError` for more entries, tracks or samples in chunks than the limits."""
+    runs, chunks = [], 0
     for match in _COUNTS.finditer(tables):
         name, fields = match.groups()
-        limits = {b"stsz": MOST_PACKETS, b"stz2": MOST_PACKETS, b"elst": MOST_EDITS}
-        count = int.from_bytes(fields[4:8] if name == b"elst" else fields[8:12])
-        if name not in limits or count > limits[name]:
+        count = int.from_bytes(fields[8:12] if name in (b"stsz", b"stz2") else fields[4:8])
+        if count > _LIMITS.get(name, -1):
             raise AudioError(
                 f"{path}: a part {name.decode()} of {count:,} entries, expected at most "
-                f"{limits.get(name, 0):,}: convert it to WAV or FLAC"
+                f"{_LIMITS.get(name, 0):,}: convert it to WAV or FLAC"
             )
+        if name == b"stsc":
+            start = match.start() + 12
+            content = tables[start : start + 12 * count]
+            runs.append(np.frombuffer(content[: len(content) // 12 * 12], ">u4"))
+        elif name in (b"stco", b"co64"):
+            chunks = max(chunks, count)
+    tracks = max(tables.count(b"trak"), len(runs))
+    if tracks > MOST_TRACKS:
+        raise AudioError(
+            f"{path}: {tracks:,} tracks, expected at most {MOST_TRACKS}: convert it to WAV or FLAC"
+        )
+    samples = sum(_samples(run, chunks) for run in runs)
+    if samples > MOST_SAMPLES:
+        raise AudioError(
+            f"{path}: {samples:,} samples in its chunks, expected at most {MOST_SAMPLES:,}: "
+            "convert it to WAV or FLAC"
+        )
+
+
+def _samples(runs: NDArray[np.uint32], chunks: int) -> int:
+    """The samples in the chunks of a track, from the entries (first chunk, samples in each chunk,
+    description); FFmpeg may mend chunks in no order, which count as the largest.
+    """
+    first, each = (column.astype(float) for column in runs.reshape(-1, 3).T[:2])
+    if len(first) and not (np.diff(first) > 0).all():
+        return int(each.max()) * chunks
+    ends = np.clip(np.append(first[1:], chunks + 1), 1, chunks + 1)
+    starts = np.append(1, ends[:-1])[: len(each)]
+    return int(each @ (ends[: len(each)] - starts))

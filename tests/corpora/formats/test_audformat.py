@@ -149,6 +149,8 @@ def test_a_pickled_table_is_never_opened(tmp_path: Path) -> None:
         ("[1, 2]", "no mapping"),
         ("a: &a [x]\nb: [" + "*a, " * 2000 + "]", "over 1,000 references"),
         ("a: &a [x]\nb: &b [*a, *a]\nc: [*b, *b]", "or one inside another"),
+        ("a: &a {k: 1}\nb: {<<: [*a, *a]}", "a merge key"),
+        ("a: &a {k: 1}\nb: {!!merge x: *a}", "a merge key"),
         ("tables: {../../etc/passwd: {}}", "table '../../etc/passwd', expected a name"),
         ("tables: [files]", "tables is no list of tables"),
         ("name: x", "not readable as a header"),
@@ -180,6 +182,20 @@ def test_a_damaged_table_is_refused(content: str, tmp_path: Path) -> None:
     database(tmp_path)
     (tmp_path / "db.emotion.gold.csv").write_text(content)
     with pytest.raises(CorpusError, match=r"db.emotion.gold.csv: not readable|no rows"):
+        corpora.load("audformat", tmp_path)
+
+
+@pytest.mark.parametrize("rows", [10, 1000])
+def test_a_table_that_is_large_in_memory_is_refused(
+    rows: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Text of 100,000 letters is stored once."""
+    database(tmp_path, storage_format="parquet")
+    frame = pd.DataFrame({"file": ["x" * 100_000] * rows, "emotion": "sad"})
+    frame.to_parquet(tmp_path / "db.emotion.gold.parquet")
+    monkeypatch.setattr(audformat, "MOST_FOREIGN_ROWS", 999)
+    monkeypatch.setattr(audformat, "LARGEST_TABLE", 900_000)
+    with pytest.raises(CorpusError, match=rf"gold.parquet: {rows:,} rows of .* in memory"):
         corpora.load("audformat", tmp_path)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gzip
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sordino import corpora
+from sordino.corpora.formats import json_lines
 from sordino.errors import CorpusError
 from tests.corpora.formats.people import ROWS, labels, sounds
 from tests.corpora.synthetic_trees import text
@@ -163,8 +165,23 @@ def test_a_packed_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     folder = lhotse(tmp_path, {}, {})
     monkeypatch.setattr("sordino.corpora.formats.json_lines._LARGEST", 10_000)
     (folder / "x_supervisions_all.jsonl.gz").write_bytes(gzip.compress(b" " * 1_000_000))
-    with pytest.raises(CorpusError, match="over 10,000 bytes"):
+    with pytest.raises(CorpusError, match="over 10,000 characters"):
         corpora.load("lhotse", folder)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_manifest_of_many_lines_is_refused(
+    packed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sordino.corpora.formats.json_lines.MOST_FOREIGN_ROWS", 1000)
+    monkeypatch.setattr("sordino.corpora.formats.json_lines._LARGEST", 3_000_000)
+    content, path = b"{}\n" * 1_000_000, tmp_path / f"x.jsonl{'.gz' * packed}"
+    path.write_bytes(gzip.compress(content) if packed else content)
+    tracemalloc.start()
+    with pytest.raises(CorpusError, match="over 1,000 lines"):
+        list(json_lines.objects(path, "a manifest"))
+    assert tracemalloc.get_traced_memory()[1] < 4 * len(content)
+    tracemalloc.stop()
 
 
 def test_two_manifests_of_a_kind_are_refused(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -189,6 +190,22 @@ def test_an_array_that_is_cut_short_is_refused(files: Path, kind: str, tmp_path:
     (tmp_path / "labels.csv").write_bytes((files / "labels.csv").read_bytes())
     with pytest.raises(FeatureError, match="not a readable"):
         opened(tmp_path, kind)
+
+
+@pytest.mark.parametrize("shape", [(-5, -3), (-1, 4), (5, 0), (0, 0), (3, -1)])
+def test_an_array_of_an_odd_shape_is_refused(shape: tuple[int, int], tmp_path: Path) -> None:
+    content = io.BytesIO()
+    header = {"descr": "<f8", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(content, header)
+    (tmp_path / "a.npy").write_bytes(content.getvalue() + bytes(400))
+    with pytest.raises(FeatureError, match=r"shape \("):
+        open_vectors(tmp_path / "a.npy")
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".npy", ".shards"])
+def test_a_name_that_is_not_utf8_is_refused(suffix: str, tmp_path: Path) -> None:
+    with pytest.raises(FeatureError, match=r"bad\\udcff.*a name that is not UTF-8"):
+        open_vectors(tmp_path / f"bad\udcff{suffix}")
 
 
 def test_objects_in_an_array_are_never_unpickled(tmp_path: Path) -> None:

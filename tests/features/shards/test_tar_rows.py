@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import tarfile
 from pathlib import Path
 
@@ -120,6 +121,20 @@ def test_damage_in_the_middle_is_told_and_ends_the_tar(tmp_path: Path) -> None:
     path.write_bytes(content)
     assert [row.sound is None for row in rows_of(TarRows((path,)))] == [True, False]
     assert "damaged or cut short" in problems(path)[""]
+
+
+def test_bytes_after_the_end_are_told(tmp_path: Path) -> None:
+    path = write_tar(tmp_path / "a.tar", samples(1))
+    twice = tmp_path / "b.tar"
+    twice.write_bytes(path.read_bytes() * 2)
+    assert problems(path) == {}
+    assert "has bytes after its end" in problems(twice)[""]
+    short = tarfile.TarInfo("a.wav")
+    short.size, short.pax_headers = 2048, {"size": "1"}
+    with tarfile.open(tmp_path / "c.tar", "w", format=tarfile.PAX_FORMAT) as archive:
+        archive.addfile(short, io.BytesIO(bytes(2048)))
+        archive.addfile(tarfile.TarInfo("b.wav"))
+    assert "has bytes after its end" in problems(tmp_path / "c.tar")[""]
 
 
 def test_a_negative_size_does_not_lead_back(tmp_path: Path) -> None:

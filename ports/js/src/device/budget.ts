@@ -30,7 +30,11 @@ class Refusal extends Error {
 
 /** The vectors that may still be released today. `today` is the clock; its day is that of UTC. */
 export class DailyBudget implements Budget {
-  constructor(private readonly store: CountStore, private readonly today: () => Date) {}
+  constructor(private readonly store: CountStore, private readonly today: () => Date) {
+    if (typeof today !== "function") {
+      throw new TypeError("no clock, expected a function: write new DailyBudget(store, () => new Date())");
+    }
+  }
 
   async spend(perDay: number | null, count: number): Promise<Reason | null> {
     if (!Number.isSafeInteger(count) || count < 1) return "BUDGET_UNKNOWN";

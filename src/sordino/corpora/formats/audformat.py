@@ -12,6 +12,7 @@ header is parsed here as plain data, and tables are read from a copy without `.p
 
 from __future__ import annotations
 
+import io
 import math
 import re
 import tempfile
@@ -24,9 +25,10 @@ import pandas as pd
 
 from sordino import storage
 from sordino.corpora import inside
-from sordino.corpora.formats import copies, plain_yaml
+from sordino.corpora.formats import copies, plain_yaml, sound_tables
 from sordino.corpora.formats.foreign_rows import (
     ALIASES,
+    MOST_FOREIGN_ROWS,
     ForeignRow,
     Reading,
     corpus_name,
@@ -39,8 +41,9 @@ from sordino.progress import listed
 
 _HEADER: Final = "db.yaml"
 LARGEST_TABLE: Final = 1 << 30
-"""Bytes of a table."""
+"""Bytes of a table, in its file and in memory."""
 _MOST_TABLES: Final = 1000
+_CELL: Final = 64  # bytes of a small Python object
 
 _EXPECTED: Final = "a database of audformat (db.yaml)"
 _IDENTIFIER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
@@ -254,6 +257,8 @@ def _frame(folder: Path, database: Any, copy: Path, place: tuple[str, str]) -> p
                 raise CorpusError(
                     f"{source}: over {LARGEST_TABLE:,} bytes, expected fewer: split it"
                 )
+            if suffix == ".parquet":
+                _check_size(source, content)
             storage.write(copy / source.name, content)
             break
     else:
@@ -275,6 +280,34 @@ def _frame(folder: Path, database: Any, copy: Path, place: tuple[str, str]) -> p
     if not unique:
         raise CorpusError(f"{source}: an utterance twice, expected once: remove one")
     return frame
+
+
+def _check_size(source: Path, content: bytes) -> None:
+    """Raise `CorpusError` for a Parquet table of many rows or of many bytes after it is decoded.
+
+    Text that repeats is stored once, so its bytes follow from its dictionary and indices.
+    """
+    try:
+        table = sound_tables.open_table(io.BytesIO(content))
+        head = table.metadata
+        groups = [head.row_group(number) for number in range(head.num_row_groups)]
+        rows = max(head.num_rows, sum(max(0, group.num_rows) for group in groups))
+        values = [
+            sum(group.column(place).num_values for group in groups)
+            for place in range(head.num_columns)
+        ]
+        size = sum(group.total_byte_size for group in groups) + _CELL * sum(values)
+        if max([rows, *values]) <= MOST_FOREIGN_ROWS and size <= LARGEST_TABLE:
+            size += sound_tables.text_bytes(content)
+    except Exception as error:  # parsers of damaged files raise any exception
+        raise CorpusError(
+            f"{source}: not readable, expected a table of its header: save it anew"
+        ) from error
+    if max([rows, *values]) > MOST_FOREIGN_ROWS or size > LARGEST_TABLE:
+        raise CorpusError(
+            f"{source}: {rows:,} rows of {size:,} bytes in memory, expected at most "
+            f"{MOST_FOREIGN_ROWS:,} of {LARGEST_TABLE:,}: split it"
+        )
 
 
 def write(corpus: Corpus, folder: Path) -> Path:

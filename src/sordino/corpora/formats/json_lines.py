@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from sordino import storage, textfile
+from sordino.corpora.formats.foreign_rows import MOST_FOREIGN_ROWS
 from sordino.errors import CorpusError
 
 _LARGEST: Final = 1 << 28
@@ -25,9 +26,13 @@ def objects(path: Path, expected: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each object of a file with one JSON object a line, and its place (`line 3`).
 
     Empty lines are skipped. Raises `CorpusError`, with the number of the line, for a file that is
-    no text or too large, and for a line that is too long or no JSON object.
+    no text or too large, has too many lines, and for a line that is too long or no JSON object.
     """
-    for number, line in enumerate(_text(path, expected).split("\n"), 1):
+    for number, line in enumerate(_lines(path, expected), 1):
+        if number > MOST_FOREIGN_ROWS:
+            raise CorpusError(
+                f"{path}: over {MOST_FOREIGN_ROWS:,} lines, expected {expected}: split it"
+            )
         if line.strip():
             if len(line) > _LONGEST_LINE:
                 raise CorpusError(
@@ -38,23 +43,38 @@ def objects(path: Path, expected: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def read_object(path: Path, expected: str) -> dict[str, Any]:
-    """The one JSON object of a file. Raises `CorpusError` as `objects` does."""
-    return _object(str(path), _text(path, expected), expected)
+    """The one JSON object of a plain file. Raises `CorpusError` as `objects` does."""
+    return _object(str(path), textfile.read(path, expected, CorpusError, _LARGEST), expected)
 
 
-def _text(path: Path, expected: str) -> str:
+def _lines(path: Path, expected: str) -> Iterator[str]:
+    """Each line of a file, at most one character longer than the longest; one at a time, as a list
+    of short lines takes far more memory than their text.
+    """
     if path.suffix != PACKED:
-        return textfile.read(path, expected, CorpusError, _LARGEST)
+        text = textfile.read(path, expected, CorpusError, _LARGEST)
+        start, end = 0, 0
+        while end >= 0:
+            end = text.find("\n", start)
+            yield text[start : end if end >= 0 else None]
+            start = end + 1
+        return
     textfile.regular(path, expected, CorpusError)
+    left = _LARGEST
     try:
-        with storage.as_storage_error(path), gzip.open(path) as stream:
-            content = stream.read(_LARGEST + 1)
-        text = content.decode("utf-8-sig")
+        with (
+            storage.as_storage_error(path),
+            gzip.open(path, "rt", encoding="utf-8-sig", newline="\n") as stream,
+        ):
+            while line := stream.readline(_LONGEST_LINE + 1):
+                left -= len(line)
+                if left < 0:
+                    raise CorpusError(
+                        f"{path}: over {_LARGEST:,} characters, expected {expected}: split it"
+                    )
+                yield line.removesuffix("\n")
     except (gzip.BadGzipFile, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise CorpusError(f"{path}: no gzip of text, expected {expected}: copy it anew") from error
-    if len(content) > _LARGEST:
-        raise CorpusError(f"{path}: over {_LARGEST:,} bytes, expected {expected}: split it")
-    return text
 
 
 def _object(where: str, text: str, expected: str) -> dict[str, Any]:

@@ -25,7 +25,8 @@ def read(path: Path, expected: str) -> dict[str, Any]:
     """The mapping in a YAML file.
 
     Raises `CorpusError` for text that is no YAML or too large or deep, for tags of objects, for
-    many references or one inside a part that has references, and for anything but a mapping.
+    many references or one inside a part that has references, for merge keys, which copy parts, and
+    for anything but a mapping.
     """
     import yaml
 
@@ -60,4 +61,11 @@ def _problem(events: Iterable[Any]) -> str:
             aliases += 1
             if any(open_anchors) or aliases > _MOST_ALIASES:
                 return f"over {_MOST_ALIASES:,} references, or one inside another"
+        elif isinstance(event, yaml.ScalarEvent) and _merges(event):
+            return "a merge key (<<)"
     return ""
+
+
+def _merges(event: Any) -> bool:
+    """Whether a scalar is a key that copies other mappings into its own."""
+    return (event.value == "<<" and event.implicit[0]) or str(event.tag).endswith(":merge")

@@ -44,6 +44,25 @@ def open_table(stream: BinaryIO) -> Any:
     return parquet.ParquetFile(stream, pre_buffer=False, buffer_size=BUFFER_BYTES)
 
 
+def text_bytes(content: bytes) -> int:
+    """Bytes of all text of a table after it is decoded, from its dictionaries and indices."""
+    from pyarrow import BufferReader, compute, parquet, types
+
+    def is_text(kind: Any) -> bool:
+        kind = kind.value_type if types.is_dictionary(kind) else kind
+        return types.is_string(kind) or types.is_large_string(kind) or types.is_binary(kind)
+
+    schema = parquet.read_schema(BufferReader(content))
+    names = [field.name for field in schema if is_text(field.type)]
+    table = parquet.ParquetFile(BufferReader(content), read_dictionary=names)
+    total = 0
+    for column in table.read(columns=names).columns:
+        for chunk in column.dictionary_encode().chunks:
+            lengths = compute.binary_length(chunk.dictionary).take(chunk.indices)
+            total += compute.sum(lengths).as_py() or 0
+    return total
+
+
 def problem_of(table: Any, labels: Sequence[str]) -> str:
     """Why a table is not read, empty where it is."""
     from pyarrow import types

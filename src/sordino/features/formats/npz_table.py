@@ -195,7 +195,7 @@ def _mapped(path: Path, file: IO[bytes]) -> MappedArray:
     `ValueError` for one that passes the end of the file.
     """
     shape, fortran, kind = _header(path, file, "x")
-    if len(shape) != 2 or kind.kind not in "fiub":
+    if len(shape) != 2 or kind.kind not in "fiub" or shape[1] == 0:
         raise _no_matrix(path, kind, shape)
     table_size.check_shape(path, *shape)
     offset = file.tell()
@@ -216,6 +216,10 @@ def _header(path: Path, file: IO[bytes], name: str) -> tuple[tuple[int, ...], bo
         shape, fortran, kind = header(file)
     except MemoryError as error:  # Python's parser has no other error for deep nesting
         raise ValueError(f"{name} has a nested header") from error
+    if min(shape, default=0) < 0:
+        raise FeatureError(
+            f"{path}: array `{name}` has the shape {shape}, expected none negative: write it anew"
+        )
     if kind.hasobject:
         raise FeatureError(
             f"{path}: array `{name}` holds Python objects, which are never unpickled, expected "

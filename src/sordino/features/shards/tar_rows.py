@@ -52,8 +52,12 @@ LARGEST_HEADER: Final = 1 << 16
 LARGEST_LABELS: Final = 1 << 20
 """Bytes of a member with labels."""
 
+LARGEST_PADDING: Final = 1 << 24
+"""Bytes of zeros after the end of a tar."""
+
 _EXPECTED: Final = "a tar with recordings"
 _DAMAGED: Final = "damaged or cut short, and not read from there on: copy it anew"
+_TRAILING: Final = "has bytes after its end, which are not read, expected zeros: write it anew"
 
 
 @dataclass(frozen=True)
@@ -188,6 +192,8 @@ def _walk(stream: BinaryIO, size: int) -> Iterator[_Member | _Problem]:
         if member is None or archive.offset <= before:  # a negative size would lead back
             if member is not None or not _ends(stream, archive.offset, size):
                 yield _Problem("", _DAMAGED)
+            elif not _only_zeros(stream):
+                yield _Problem("", _TRAILING)
             return
         before = archive.offset
         if refusal := _refusal(member, size):
@@ -203,6 +209,12 @@ def _ends(stream: BinaryIO, offset: int, size: int) -> bool:
         return False
     stream.seek(offset)
     return stream.read(tarfile.BLOCKSIZE) == tarfile.NUL * tarfile.BLOCKSIZE
+
+
+def _only_zeros(stream: BinaryIO) -> bool:
+    """Whether the rest of a tar is padding: no member is hidden in it."""
+    rest = stream.read(LARGEST_PADDING + 1)
+    return len(rest) <= LARGEST_PADDING and not rest.strip(tarfile.NUL)
 
 
 def _refusal(member: tarfile.TarInfo, size: int) -> str:

@@ -222,7 +222,7 @@ _RATES: Final = (
 
 
 _SYNTHETIC: Final = (
-    "The scaling of synthetic speech, and random directions: no recording decides it."
+    "Scaling and leading directions of synthetic speech, then random ones: no recording decides it."
 )
 _PUBLIC: Final = "Fitted on public recordings of other people."
 _FITTED: Final = (
