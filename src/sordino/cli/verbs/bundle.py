@@ -135,6 +135,7 @@ def verify(
     Example:
       sordino bundle verify mute.sordino --trusted maker.pub.pem
     """
+    from sordino.cli.scaled_space import space_warning
     from sordino.cli.trust import trust_from
     from sordino.device import Bundle, read
     from sordino.device.trust.signature import describe_signature, report
@@ -162,7 +163,7 @@ def verify(
         )
     if json != "-":
         verdict = f"not verified: {reason}" if reason else describe_signature(content, True)
-        print_lines([f"{bundle}: {verdict}"])
+        print_lines([f"{bundle}: {verdict}", *filter(None, [space_warning(content)])])
     if reason:
         raise typer.Exit(NOT_VERIFIED)
 
@@ -233,6 +234,7 @@ def describe(bundle: Bundle, file: str) -> list[RenderableType]:
     from rich.table import Table
     from rich.text import Text
 
+    from sordino.cli.scaled_space import space_warning
     from sordino.device.trust.signature import describe_signature
     from sordino.onnx.model import rounds_inputs
     from sordino.policy import explain
@@ -254,6 +256,8 @@ def describe(bundle: Bundle, file: str) -> list[RenderableType]:
         rounds_inputs(content) for name, content in bundle.files.items() if name.endswith(".onnx")
     ):
         parts += [Text(f"\n{ROUNDS_INPUTS}")]
+    if warning := space_warning(bundle):
+        parts += [Text(f"\n{warning}")]
     return [*parts, *_audit_tables(audits)]
 
 
