@@ -66,15 +66,15 @@ def read(files: AuditFiles, options: AuditColumns) -> AuditInput:
     """
     with ExitStack() as copies:
         return _read(
-            _Source.of(files.table, copies),
-            None if files.labels is None else _Source.of(files.labels, copies),
-            None if files.reference is None else _Source.of(files.reference, copies),
+            _InputFile.of(files.table, copies),
+            None if files.labels is None else _InputFile.of(files.labels, copies),
+            None if files.reference is None else _InputFile.of(files.reference, copies),
             options,
         )
 
 
 @dataclass(frozen=True)
-class _Source:
+class _InputFile:
     """A file that is read, and its state before."""
 
     path: Location
@@ -84,7 +84,7 @@ class _Source:
     """Bytes of a table that is read whole: a copy is not there later."""
 
     @classmethod
-    def of(cls, place: Location, copies: ExitStack) -> _Source:
+    def of(cls, place: Location, copies: ExitStack) -> _InputFile:
         from sordino import storage
         from sordino.features.large import LARGEST_WHOLE
         from sordino.features.large.table import ARRAY_SUFFIX
@@ -136,7 +136,10 @@ def _state(file: Location) -> tuple[int, int, int] | None:
 
 
 def _read(
-    table: _Source, labels: _Source | None, reference: _Source | None, options: AuditColumns
+    table: _InputFile,
+    labels: _InputFile | None,
+    reference: _InputFile | None,
+    options: AuditColumns,
 ) -> AuditInput:
     """`read` of files of this machine."""
     from sordino.features import dimensions, labelled

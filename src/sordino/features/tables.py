@@ -131,7 +131,7 @@ def decoding(path: Path, suffix: str) -> Iterator[None]:
             ) from error
 
 
-def check_name(path: Location) -> None:
+def check_table_name(path: Location) -> None:
     """Raise `FeatureError` for a path that is not UTF-8, which no record or page can hold."""
     try:
         str(path).encode()
@@ -144,9 +144,9 @@ def check_name(path: Location) -> None:
 
 def table_suffix(path: Location) -> str:
     """The suffix of a table in one file, in lower case; raises `FeatureError` for another one and
-    as `check_name` does.
+    as `check_table_name` does.
     """
-    check_name(path)
+    check_table_name(path)
     suffix = path.suffix.lower()
     if suffix not in _READERS:
         remedy = _REMEDIES.get(suffix, "choose one")

@@ -298,7 +298,7 @@ def _check_size(source: Path, content: bytes) -> None:
         ]
         size = sum(group.total_byte_size for group in groups) + _CELL * sum(values)
         if max([rows, *values]) <= MOST_FOREIGN_ROWS and size <= LARGEST_TABLE:
-            size += sound_tables.text_bytes(content)
+            size += sound_tables.stored_text_bytes(content)
     except Exception as error:  # parsers of damaged files raise any exception
         raise CorpusError(
             f"{source}: not readable, expected a table of its header: save it anew"

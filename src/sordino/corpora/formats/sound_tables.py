@@ -44,7 +44,7 @@ def open_table(stream: BinaryIO) -> Any:
     return parquet.ParquetFile(stream, pre_buffer=False, buffer_size=BUFFER_BYTES)
 
 
-def text_bytes(content: bytes) -> int:
+def stored_text_bytes(content: bytes) -> int:
     """Bytes of all text of a table after it is decoded, from its dictionaries and indices."""
     from pyarrow import BufferReader, compute, parquet, types
 

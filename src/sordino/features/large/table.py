@@ -30,8 +30,8 @@ from sordino.features.formats.parquet_table import parquet_blocks
 from sordino.features.shards.folder import SHARD_MANIFEST, verified_shards
 from sordino.features.tables import (
     SHARD_SUFFIX,
-    check_name,
     check_rows,
+    check_table_name,
     decoding,
     read_table,
     readable,
@@ -245,7 +245,7 @@ def open_vectors(
     for each of its rows. A table behind a URL and a compressed NPZ are read whole. Raises the
     errors of `read_table`.
     """
-    check_name(path)
+    check_table_name(path)
     suffix = path.suffix.lower()
     if suffix == ARRAY_SUFFIX:
         return _array(storage.on_this_machine(path, "an array"), text, labels)
