@@ -32,7 +32,7 @@ class Refusal extends Error {
 export class DailyBudget implements Budget {
   constructor(private readonly store: CountStore, private readonly today: () => Date) {
     if (typeof today !== "function") {
-      throw new TypeError("no clock, expected a function: write new DailyBudget(store, () => new Date())");
+      throw new TypeError("no clock, expected a function: give () => new Date()");
     }
   }
 
