@@ -14,7 +14,6 @@ from sordino.device import Reader, Runtime, table
 from sordino.device.sending import wire
 from sordino.errors import ReleaseError
 from sordino.release import Drawn
-from sordino.server.ingest.batch import parse_batch
 from tests.device.synthetic_bundles import bundled, features, fitted, scaled
 
 
@@ -53,6 +52,7 @@ def test_a_row_leads_back_to_its_vector(family: str) -> None:
 def test_a_file_of_rows_is_the_releases_of_a_batch(
     family: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
+    ingest = pytest.importorskip("sordino.server.ingest.batch")
     path = tmp_path_factory.mktemp("rows") / "x.jsonl"
     rows = table.WireTable(path, Reader(bundled(family)))
     for vector in released(family):
@@ -60,7 +60,7 @@ def test_a_file_of_rows_is_the_releases_of_a_batch(
     rows.close()
     lines = path.read_bytes().splitlines()
     body = wire.batch_body(wire.batch_start("0" * 64, "mine", "2026-11-28"), lines)
-    assert [release.number for release in parse_batch(body).releases] == list(range(1, 13))
+    assert [release.number for release in ingest.parse_batch(body).releases] == list(range(1, 13))
     assert path.stat().st_mode & 0o777 == 0o600
     assert "monday" not in path.read_text()
 
