@@ -18,6 +18,7 @@ import re
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -60,7 +61,7 @@ def load(folder: Path, reading: Reading) -> Corpus:
     """
     database = _database(folder)
     with tempfile.TemporaryDirectory() as copy:
-        return _corpus(folder, database, Path(copy), reading)
+        return _corpus(_Tables(folder, database, Path(copy), reading.columns), reading)
 
 
 def _package() -> Any:
@@ -101,16 +102,17 @@ def _database(folder: Path) -> Any:
         ) from error
 
 
-def _corpus(folder: Path, database: Any, copy: Path, reading: Reading) -> Corpus:
-    emotions = _column(folder, database, "emotion", reading)
+def _corpus(tables: _Tables, reading: Reading) -> Corpus:
+    folder, database = tables.folder, tables.database
+    emotions = tables.column("emotion")
     for scheme in database.schemes.values():
         if scheme.uses_table:  # the tables of labels come first, as other tables refer to them
-            _frame(folder, database, copy, (scheme.labels, ""))
-    frame = _frame(folder, database, copy, emotions)
+            tables.frame(scheme.labels)
+    frame = tables.frame(emotions[0])
     labels = {"emotion": frame[emotions[1]]}
     for standard in ALIASES:
         if standard not in ("emotion", "start", "end"):
-            values = _values(folder, database, copy, standard, emotions, frame.index, reading)
+            values = tables.values(standard, emotions, frame.index)
             if values is not None:
                 labels[standard] = values
     columns = {"gender": ""} if "gender" not in labels else {}
@@ -131,103 +133,144 @@ def _rows(index: pd.Index, labels: Mapping[str, pd.Series]) -> Iterator[ForeignR
         yield ForeignRow(f"row {number + 1}", str(file), cells)
 
 
-def _column(folder: Path, database: Any, standard: str, reading: Reading) -> tuple[str, str]:
-    """Table and column of a label. Raises `CorpusError` for none and for several."""
-    chosen = reading.columns.get(standard, "")
-    table, slash, name = chosen.rpartition("/")
-    names = [name] if name else list(ALIASES[standard])
-    found = [
-        (table_id, column)
-        for column in names
-        for table_id, content in database.tables.items()
-        if column in content.columns and (not slash or table_id == table)
-    ]
-    if len(found) == 1:
-        return found[0]
-    tables = [f"{table_id}/{column}" for table_id, column in found]
-    problem = f"{standard} is in the tables {listed(tables)}" if found else f"no column {standard}"
-    available = [
-        f"{key}/{column}" for key, item in database.tables.items() for column in item.columns
-    ]
-    unused = (
-        "" if standard in ("speaker", "emotion") else f", or leave it out (`--map {standard}=`)"
-    )
-    raise CorpusError(
-        f"{folder}: {problem}, expected one of {listed(available) or 'none'}: name it "
-        f"(`--map {standard}=TABLE/COLUMN`){unused}"
-    )
+@dataclass
+class _Tables:
+    """The tables of a database, each read once, and the labels in them."""
 
+    folder: Path
+    database: Any
+    copy: Path
+    """A folder in which the package finds the files that it may read."""
+    columns: Mapping[str, str]
+    """The chosen column of each label (`Reading.columns`)."""
+    _frames: dict[str, pd.DataFrame] = field(default_factory=dict)
 
-def _values(
-    folder: Path,
-    database: Any,
-    copy: Path,
-    standard: str,
-    emotions: tuple[str, str],
-    index: pd.Index,
-    reading: Reading,
-) -> pd.Series | None:
-    """A label of each utterance: from a table, or from the scheme of the speaker; None for none."""
-    chosen = reading.columns.get(standard)
-    if chosen == "":
-        return None
-    in_tables = any(
-        column in table.columns
-        for table in database.tables.values()
-        for column in ([chosen.rpartition("/")[2]] if chosen else ALIASES[standard])
-    )
-    if in_tables:
-        same = [name for name in ALIASES[standard] if name in database.tables[emotions[0]].columns]
-        place = (
-            (emotions[0], same[0])
-            if same and not chosen
-            else _column(folder, database, standard, reading)
+    def column(self, standard: str) -> tuple[str, str]:
+        """Table and column of a label. Raises `CorpusError` for none and for several."""
+        chosen = self.columns.get(standard, "")
+        table, slash, name = chosen.rpartition("/")
+        names = [name] if name else list(ALIASES[standard])
+        found = [
+            (table_id, column)
+            for column in names
+            for table_id, content in self.database.tables.items()
+            if column in content.columns and (not slash or table_id == table)
+        ]
+        if len(found) == 1:
+            return found[0]
+        tables = [f"{table_id}/{column}" for table_id, column in found]
+        problem = (
+            f"{standard} is in the tables {listed(tables)}" if found else f"no column {standard}"
         )
-        return _aligned(folder, _frame(folder, database, copy, place)[place[1]], index)
-    if standard == "speaker" or chosen:
-        _column(folder, database, standard, reading)
-    values = _of_speaker(folder, database, copy, standard, emotions, index, reading)
-    if values is None and standard == "gender":
+        available = [
+            f"{key}/{column}"
+            for key, item in self.database.tables.items()
+            for column in item.columns
+        ]
+        unused = (
+            "" if standard in ("speaker", "emotion") else f", or leave it out (`--map {standard}=`)"
+        )
         raise CorpusError(
-            f"{folder}: no gender in a table or in the scheme of the speaker, expected one: add "
-            "it, or leave it out (`--map gender=`)"
+            f"{self.folder}: {problem}, expected one of {listed(available) or 'none'}: name it "
+            f"(`--map {standard}=TABLE/COLUMN`){unused}"
         )
-    return values
 
+    def values(self, standard: str, emotions: tuple[str, str], index: pd.Index) -> pd.Series | None:
+        """A label of each utterance: from a table, or from the scheme of the speaker; None for
+        none. `emotions` are the table and column of the emotion, `index` its utterances.
+        """
+        chosen = self.columns.get(standard)
+        if chosen == "":
+            return None
+        in_tables = any(
+            column in table.columns
+            for table in self.database.tables.values()
+            for column in ([chosen.rpartition("/")[2]] if chosen else ALIASES[standard])
+        )
+        if in_tables:
+            same = [
+                name
+                for name in ALIASES[standard]
+                if name in self.database.tables[emotions[0]].columns
+            ]
+            place = (emotions[0], same[0]) if same and not chosen else self.column(standard)
+            return _aligned(self.folder, self.frame(place[0])[place[1]], index)
+        if standard == "speaker" or chosen:
+            self.column(standard)
+        values = self._of_speaker(standard, emotions, index)
+        if values is None and standard == "gender":
+            raise CorpusError(
+                f"{self.folder}: no gender in a table or in the scheme of the speaker, expected "
+                "one: add it, or leave it out (`--map gender=`)"
+            )
+        return values
 
-def _of_speaker(
-    folder: Path,
-    database: Any,
-    copy: Path,
-    standard: str,
-    emotions: tuple[str, str],
-    index: pd.Index,
-    reading: Reading,
-) -> pd.Series | None:
-    """A label of each utterance from the scheme of its speaker."""
-    speakers = _values(folder, database, copy, "speaker", emotions, index, reading)
-    columns = {
-        table.columns[name].scheme_id
-        for table in database.tables.values()
-        for name in ALIASES["speaker"]
-        if name in table.columns and table.columns[name].scheme_id
-    }
-    for scheme in columns:
-        labels = database.schemes[scheme].labels
-        if isinstance(labels, str):  # the name of a table of the speakers
-            table = _frame(folder, database, copy, (labels, ""))
-            labels = table.to_dict("index")
-        if not isinstance(labels, dict):
-            continue
-        for name in ALIASES[standard]:
-            known = {
-                str(speaker): fields[name]
-                for speaker, fields in labels.items()
-                if isinstance(fields, dict) and name in fields
-            }
-            if known and speakers is not None:
-                return speakers.map(lambda speaker, known=known: known.get(str(speaker)))
-    return None
+    def _of_speaker(
+        self, standard: str, emotions: tuple[str, str], index: pd.Index
+    ) -> pd.Series | None:
+        """A label of each utterance from the scheme of its speaker."""
+        speakers = self.values("speaker", emotions, index)
+        schemes = {
+            table.columns[name].scheme_id
+            for table in self.database.tables.values()
+            for name in ALIASES["speaker"]
+            if name in table.columns and table.columns[name].scheme_id
+        }
+        for scheme in sorted(schemes):
+            labels = self.database.schemes[scheme].labels
+            if isinstance(labels, str):  # the name of a table of the speakers
+                labels = self.frame(labels).to_dict("index")
+            if not isinstance(labels, dict):
+                continue
+            for name in ALIASES[standard]:
+                known = {
+                    str(speaker): fields[name]
+                    for speaker, fields in labels.items()
+                    if isinstance(fields, dict) and name in fields
+                }
+                if known and speakers is not None:
+                    return speakers.map(lambda speaker, known=known: known.get(str(speaker)))
+        return None
+
+    def frame(self, table_id: str) -> pd.DataFrame:
+        """The content of a table, read from a copy of its CSV or Parquet file."""
+        if table_id not in self._frames:
+            self._frames[table_id] = self._read(table_id)
+        return self._frames[table_id]
+
+    def _read(self, table_id: str) -> pd.DataFrame:
+        for suffix in _SUFFIXES:
+            source = self.folder / f"db.{table_id}{suffix}"
+            if source.is_file():
+                inside.within(self.folder, str(source), str(source))
+                content = storage.read_regular(source, LARGEST_TABLE + 1)
+                if len(content) > LARGEST_TABLE:
+                    raise CorpusError(
+                        f"{source}: over {LARGEST_TABLE:,} bytes, expected fewer: split it"
+                    )
+                if suffix == ".parquet":
+                    _check_size(source, content)
+                storage.write(self.copy / source.name, content)
+                break
+        else:
+            raise CorpusError(
+                f"{self.folder}: no db.{table_id}.csv or .parquet (.pkl is never opened), "
+                "expected the table: save the database as CSV or Parquet"
+            )
+        try:
+            table = self.database[table_id]
+            with warnings.catch_warnings():  # the package uses parts of pandas that will change
+                warnings.simplefilter("ignore")
+                table.load(str(self.copy / f"db.{table_id}"))
+                frame: pd.DataFrame = table.df
+            unique = frame.index.is_unique
+        except Exception as error:  # parsers of damaged files raise any exception
+            raise CorpusError(
+                f"{source}: not readable, expected the table {table_id} of its header: save it anew"
+            ) from error
+        if not unique:
+            raise CorpusError(f"{source}: an utterance twice, expected once: remove one")
+        return frame
 
 
 def _aligned(folder: Path, values: pd.Series, index: pd.Index) -> pd.Series:
@@ -243,43 +286,6 @@ def _aligned(folder: Path, values: pd.Series, index: pd.Index) -> pd.Series:
             "files, expected both of one kind: choose other columns"
         )
     return aligned
-
-
-def _frame(folder: Path, database: Any, copy: Path, place: tuple[str, str]) -> pd.DataFrame:
-    """The content of a table, read from a copy of its CSV or Parquet file."""
-    table_id = place[0]
-    for suffix in _SUFFIXES:
-        source = folder / f"db.{table_id}{suffix}"
-        if source.is_file():
-            inside.within(folder, str(source), str(source))
-            content = storage.read_regular(source, LARGEST_TABLE + 1)
-            if len(content) > LARGEST_TABLE:
-                raise CorpusError(
-                    f"{source}: over {LARGEST_TABLE:,} bytes, expected fewer: split it"
-                )
-            if suffix == ".parquet":
-                _check_size(source, content)
-            storage.write(copy / source.name, content)
-            break
-    else:
-        raise CorpusError(
-            f"{folder}: no db.{table_id}.csv or .parquet (.pkl is never opened), expected the "
-            "table: save the database as CSV or Parquet"
-        )
-    try:
-        table = database[table_id]
-        with warnings.catch_warnings():  # the package uses parts of pandas that will change
-            warnings.simplefilter("ignore")
-            table.load(str(copy / f"db.{table_id}"))
-            frame: pd.DataFrame = table.df
-        unique = frame.index.is_unique
-    except Exception as error:  # parsers of damaged files raise any exception
-        raise CorpusError(
-            f"{source}: not readable, expected the table {table_id} of its header: save it anew"
-        ) from error
-    if not unique:
-        raise CorpusError(f"{source}: an utterance twice, expected once: remove one")
-    return frame
 
 
 def _check_size(source: Path, content: bytes) -> None:
