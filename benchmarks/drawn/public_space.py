@@ -50,9 +50,9 @@ def main() -> None:
     )
     spaces = {"its speakers": None, "synthetic": options.fixed_space(args.features)}
     if args.public:
-        spaces["other people"] = inputs.public
+        spaces["other people"] = inputs.space
     for name, fixed in spaces.items():
-        source = inputs._replace(public=fixed)
+        source = inputs._replace(space=fixed)
         space = cached(partial(vectors, source, options))
         rows = []
         for seed in range(args.seeds):

@@ -41,7 +41,7 @@ def inputs(made: Made) -> Inputs:
     blocks = [made.x + random.normal(0, 0.3, made.x.shape) for _ in range(COPIES)]
     x = np.concatenate([made.x, *blocks]).astype(np.float32)
     sums = made.corpus.checksums()
-    return Inputs(made.corpus, x, sums, protocol.draws(made.corpus, OPTIONS, sums)[:1])
+    return Inputs(made.corpus, x, sums, protocol.draws(made.corpus, OPTIONS, sums)[:1], None)
 
 
 def record(inputs: Inputs, folder: Path) -> Any:

@@ -63,8 +63,8 @@ def test_conditions_and_tracking_have_the_space_of_a_bundle(made: Made, tmp_path
         conditions._fitting_inputs(made.corpus, made.corpus, *settings, tmp_path, 1),
         tracking.fitting_inputs(made.corpus, *settings, folds=3, cache=tmp_path, jobs=1),
     ):
-        assert inputs.public is not None
-        assert inputs.public.hash == getattr(BUNDLE_OPTIONS.fixed_space("mel"), "hash", None)
+        assert inputs.space is not None
+        assert inputs.space.hash == getattr(BUNDLE_OPTIONS.fixed_space("mel"), "hash", None)
 
 
 def test_public_recordings_alone_decide_the_space(made: Made) -> None:
@@ -72,11 +72,11 @@ def test_public_recordings_alone_decide_the_space(made: Made) -> None:
     is_public = np.isin(made.corpus.speaker, names[::3])
     inputs = prepare(made, is_public)
     expected = PreprocessFitter("zscore", 8).fit(made.x[is_public])
-    assert inputs.public is not None
-    assert inputs.public.hash == expected.hash
+    assert inputs.space is not None
+    assert inputs.space.hash == expected.hash
     z = protocol.space(inputs, inputs.draws[0], OPTIONS)
     assert np.array_equal(z, expected(made.x[~is_public]))
-    own = inputs._replace(public=None)
+    own = inputs._replace(space=None)
     assert own.scaling(np.arange(20), OPTIONS).hash != expected.hash
     digests = [inputs_digest(each, OPTIONS, FITTERS) for each in (inputs, own)]
     assert digests[0] != digests[1]

@@ -24,7 +24,7 @@ def units(tmp_path_factory: pytest.TempPathFactory) -> list[_Unit]:
     study = synthetic_study.study(tmp_path_factory.mktemp("study"), speakers=16, takes=2)
     sums = study.corpus.checksums()
     parts = protocol.draws(study.corpus, SMALL, sums)[:1]
-    shared = _Study(Inputs(study.corpus, study.x, sums, parts), SMALL, FITTERS)
+    shared = _Study(Inputs(study.corpus, study.x, sums, parts, None), SMALL, FITTERS)
     return [_Unit(shared, parts[0], policy) for policy in POLICIES[:2]]
 
 

@@ -48,7 +48,7 @@ def units(
     **settings: Any,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Guesses and records of some draws; by default under the first policy."""
-    inputs = Inputs(corpus, x, corpus.checksums(), parts)
+    inputs = Inputs(corpus, x, corpus.checksums(), parts, None)
     defaults = {"policies": POLICIES[:1], "fitters": FITTERS}
     return predictions(inputs, folder, options, jobs=1, **{**defaults, **settings})
 
@@ -308,7 +308,7 @@ def test_a_unit_depends_on_the_file_of_a_users_fitter(
     monkeypatch.chdir(tmp_path)
     kind = plugins.import_name("releases", "my_fitter:Fitter")
     fitters = Fitters(releases={"rae": lambda _policy, seed: kind(seed)})
-    inputs = Inputs(given.corpus, given.x, given.corpus.checksums(), ())
+    inputs = Inputs(given.corpus, given.x, given.corpus.checksums(), (), None)
     unit = _Unit(_Study(inputs, SMALL, fitters), draws(given.corpus)[0], POLICIES[0])
     before = unit.key("")
     (tmp_path / "my_fitter.py").write_text("changed")
@@ -327,7 +327,7 @@ def test_a_unit_depends_on_the_file_of_a_step_of_a_pipeline(
     pipeline = make_pipeline(
         plugins.import_name("attackers", "my_step:Step")(), LogisticRegression()
     )
-    inputs = Inputs(given.corpus, given.x, given.corpus.checksums(), ())
+    inputs = Inputs(given.corpus, given.x, given.corpus.checksums(), (), None)
     fitters = Fitters(attackers={"mine": pipeline})
     before = inputs_digest(inputs, SMALL, fitters)
     (tmp_path / "my_step.py").write_text("changed")

@@ -200,16 +200,16 @@ class Inputs(NamedTuple):
     """Checksum of each recording, `(utterances,)`."""
     draws: tuple[Parts, ...]
     """The division of the speakers in each draw."""
+    space: Preprocess | None
+    """The scaled space of synthetic speech (`Options.fixed_space`), or of recordings of other
+    people; None where each fit has its own.
+    """
     noise: tuple[str, ...] = ()
     """Checksums of the user's recordings of noise in the copies."""
-    public: Preprocess | None = None
-    """The scaled space of synthetic speech, or of recordings of other people; without it, each fit
-    has its own.
-    """
 
     def scaling(self, rows: Rows, options: Options) -> Preprocess:
-        """The scaled space: the public one, or that of these rows of `x`."""
-        return self.public or options.preprocess.fit(self.x[rows])
+        """The scaled space of the study, or that of these rows of `x`."""
+        return self.space or options.preprocess.fit(self.x[rows])
 
     @property
     def copies(self) -> int:
@@ -271,7 +271,7 @@ def prepare(
         space = options.preprocess.fit(feature_vectors(features, public, every, *settings))
     x = feature_vectors(features, corpus, emotions, *settings)
     noises = tuple(sound.checksum for sound in sounds)
-    return Inputs(utterances, x, sums, parts, noises, space)
+    return Inputs(utterances, x, sums, parts, space, noises)
 
 
 def _check_public(public: Corpus, sums: NDArray[np.str_]) -> None:

@@ -42,7 +42,7 @@ def record(
         "dims": inputs.x.shape[1],
         "options": asdict(options),
         "conditions": inputs.conditions,
-        "public_space": inputs.public.hash if inputs.public else None,
+        "public_space": inputs.space.hash if inputs.space else None,
         "policies": [asdict(policy) for policy in policies],
     }
     return {

@@ -83,7 +83,7 @@ def inputs_digest(inputs: Inputs, options: Options, fitters: Fitters) -> str:
         " ".join([name, f"{estimator!r}", plugins.source(estimator), *_sources(estimator)])
         for name, estimator in fitters.attackers.items()
     ]
-    space = inputs.public.hash if inputs.public else ""
+    space = inputs.space.hash if inputs.space else ""
     content = json.dumps([asdict(options), attackers, space], sort_keys=True) + labels
     vectors = np.ascontiguousarray(inputs.x).tobytes()
     return hashlib.sha256(content.encode() + vectors).hexdigest()

@@ -23,7 +23,9 @@ from tests.study.synthetic_study import FITTERS, SMALL
 def test_informed_attackers_change_no_tradeoff(tmp_path: Path) -> None:
     study = synthetic_study.study(tmp_path, speakers=16, takes=2)
     sums = study.corpus.checksums()
-    inputs = Inputs(study.corpus, study.x, sums, protocol.draws(study.corpus, SMALL, sums)[:1])
+    inputs = Inputs(
+        study.corpus, study.x, sums, protocol.draws(study.corpus, SMALL, sums)[:1], None
+    )
 
     def guesses(informed: bool) -> pd.DataFrame:
         settings: dict[str, Any] = {

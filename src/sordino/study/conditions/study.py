@@ -179,7 +179,7 @@ def _fitting_inputs(
     for parts in draws:
         _require_speakers(speakers.iloc[parts.test], corpus.name, emotions)
     x = feature_vectors(features, corpus, emotions, options.fitted_copies, cache=cache, jobs=jobs)
-    return Inputs(utterances, x, sums, draws, public=options.fixed_space(features))
+    return Inputs(utterances, x, sums, draws, options.fixed_space(features))
 
 
 def _require_speakers(test: pd.DataFrame, name: str, emotions: Sequence[str]) -> None:

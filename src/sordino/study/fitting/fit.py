@@ -247,7 +247,7 @@ class _Procedure:
             },
             notices=tuple(confounding(table)),
             conditions=self.inputs.conditions,
-            public_space=self.inputs.public is not None,
+            public_space=self.inputs.space is not None,
         )
         if len(complete) < 2:
             return result

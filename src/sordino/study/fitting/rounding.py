@@ -24,7 +24,7 @@ def round_to_int8(result: FitResult, inputs: Inputs, options: Options) -> FitRes
             policy_result.family,
             features=result.features,
             scale=options.preprocess.scale,
-            space=inputs.public,
+            space=inputs.space,
             seed=result.seed,
         )
         for name, policy_result in result.policies.items()

@@ -151,7 +151,7 @@ def fitting_inputs(
             )
     x = feature_vectors(features, corpus, emotions, options.fitted_copies, sounds, cache, jobs)
     checksums = tuple(sound.checksum for sound in sounds)
-    return Inputs(utterances, x, sums, draws, checksums, options.fixed_space(features))
+    return Inputs(utterances, x, sums, draws, options.fixed_space(features), checksums)
 
 
 def bounds_of_test_speakers(
