@@ -34,11 +34,24 @@ def files_of(path: Path) -> dict[str, bytes]:
 
 
 @dataclass(frozen=True)
+class Crash:
+    """A sound that ends the process that decodes it."""
+
+    file: str = "crash.wav"
+    key: str = ""
+
+    def read(self, sampling_rate: int) -> np.ndarray:  # noqa: ARG002
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError("the process lives")
+
+
+@dataclass(frozen=True)
 class Watched:
-    """A source that counts the rows that were read, and fails at one of them."""
+    """A source that counts the rows that were read, fails at one, and has sounds that crash."""
 
     source: RowSource
     fatal: int = -1
+    crashing: tuple[int, ...] = ()
     read: tuple[list[int], ...] = ()
 
     @property
@@ -54,7 +67,7 @@ class Watched:
                 raise OSError("the network is away")
             if row is not None and self.read:
                 self.read[0].append(position)
-            yield row
+            yield replace(row, sound=Crash()) if row and position in self.crashing else row
 
 
 def test_shards_have_the_vectors_of_extract(noises: Corpora, tmp_path: Path) -> None:
@@ -212,43 +225,11 @@ def test_another_manifest_is_refused(noises: Corpora, tmp_path: Path, content: s
         extract_shards("mel", [CorpusRows(noises(1))], out, jobs=1)
 
 
-@dataclass(frozen=True)
-class Crash:
-    """A sound that ends the process that decodes it."""
-
-    file: str = "crash.wav"
-    key: str = ""
-
-    def read(self, sampling_rate: int) -> np.ndarray:  # noqa: ARG002
-        os.kill(os.getpid(), signal.SIGKILL)
-        raise AssertionError("the process lives")
-
-
-@dataclass(frozen=True)
-class WithCrashes:
-    """A source in which some sounds crash their decoder."""
-
-    source: RowSource
-    crashing: tuple[int, ...]
-
-    @property
-    def identity(self) -> dict[str, object]:
-        return self.source.identity
-
-    def check_labels(self, labels) -> None:
-        self.source.check_labels(labels)
-
-    def rows(self, labels, needed: Needed) -> Iterator[SoundRow | None]:
-        for position, row in enumerate(self.source.rows(labels, needed)):
-            crash = row is not None and position in self.crashing
-            yield replace(row, sound=Crash()) if row and crash else row
-
-
 @pytest.mark.slow
 def test_a_crash_of_the_decoder_is_listed(noises: Corpora, tmp_path: Path) -> None:
     corpus = noises(6)
     whole = extract_shards("mel", [CorpusRows(corpus)], tmp_path / "a.shards", jobs=1)
-    source = WithCrashes(CorpusRows(corpus), (1, 4))
+    source = Watched(CorpusRows(corpus), crashing=(1, 4))
     summary = extract_shards("mel", [source], tmp_path / "b.shards", jobs=2)
     assert (whole.failures, summary.failures) == (0, 2)
     assert [failure.utterance for failure in summary.first_failures] == [1, 4]
