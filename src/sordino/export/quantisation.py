@@ -7,7 +7,7 @@ random draws, because an attacker with the bundle sees the same vectors.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,12 +26,12 @@ from sordino.device.bundle.bundle import Bundle, read
 from sordino.device.serving import VectorServing
 from sordino.errors import BundleError
 from sordino.export.bundle import write
-from sordino.features import Preprocess, PreprocessFitter
+from sordino.features import Preprocess
 from sordino.metrics import Interval
 from sordino.policy import Policy
 from sordino.release.archive import digest
 from sordino.release.protocol import Release, as_vectors
-from sordino.types import Vectors
+from sordino.types import Rows, Vectors
 
 AUDITED_SECRETS = ("gender", "sensitive-vs-neutral")
 
@@ -184,8 +184,7 @@ def audit_rounding(
     family: str,
     *,
     features: str,
-    scale: str = "zscore",
-    space: Preprocess | None = None,
+    scaling: Callable[[Rows], Preprocess],
     families: Sequence[str] = QUICK,
     seed: int = 0,
 ) -> list[LeakageChange]:
@@ -193,14 +192,14 @@ def audit_rounding(
 
     A release is fitted, written with and without rounding, and both bundles are attacked. It is
     fitted on the transform speakers of `parts` only, so that other speakers can be attacked; `x`,
-    `features`: as in `sordino.features.extract`. `space` stands before a scaled space of the
-    transform speakers. If `corpus` is a fitting table, its copies take
-    part in the fit alone (`sordino.corpora.copies`).
+    `features`: as in `sordino.features.extract`. `scaling` gives the scaled space of some rows of
+    `x`. If `corpus` is a fitting table, its copies take part in the fit alone
+    (`sordino.corpora.copies`).
     """
     recordings = recorded(corpus.table)
     utterances, copies = int(recordings.sum()), copies_in(corpus.table)
     transform = part_with_copies(parts.transform, utterances, copies)
-    preprocess = space or PreprocessFitter(scale).fit(x[transform.rows])
+    preprocess = scaling(transform.rows)
     fitted = release.fitter(policy, family, seed).fit(preprocess(x), corpus, transform)
     x, corpus = x[recordings], corpus.select(recordings)
     predictions, draws = [], halves(parts, corpus)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from sordino.export.quantisation import audit_rounding
 from sordino.study.fitting.card import FitResult
@@ -23,8 +24,7 @@ def round_to_int8(result: FitResult, inputs: Inputs, options: Options) -> FitRes
             policy_result.policy,
             policy_result.family,
             features=result.features,
-            scale=options.preprocess.scale,
-            space=inputs.space,
+            scaling=partial(inputs.scaling, options=options),
             seed=result.seed,
         )
         for name, policy_result in result.policies.items()
