@@ -29,7 +29,13 @@ from sordino.nn.sequences import Sequences
 from sordino.release import EmbeddingFitter
 from sordino.release.embedding.fit_bins import class_prototypes
 from sordino.study.jaiswal2020.inputs import Material
-from sordino.study.shipped_membership import QUESTIONS, cross_selected, draw_games, similarities
+from sordino.study.shipped_membership import (
+    QUESTIONS,
+    Candidates,
+    cross_selected,
+    draw_games,
+    similarities,
+)
 
 CLASSES: Final = 3
 EPOCHS: Final = 45
@@ -87,7 +93,7 @@ def pair_of_games(
         z = apply(embedding.network, rows).embedding.numpy()
         random = np.random.default_rng(1000 * seed + number)
         output = class_prototypes(z[fitted], label[fitted], names, CLASSES, random)
-        scores.append(similarities(z, output))
+        scores.append(similarities(Candidates.of(z), output))
     return cross_selected(games, scores)
 
 

@@ -30,7 +30,7 @@ from sordino.cli.options import corpora_from
 from sordino.corpora.split import Part
 from sordino.study import POLICIES, protocol
 from sordino.study.protocol import Fitters, Inputs, Options
-from sordino.study.shipped_membership import QUESTIONS, shipped_membership, space_parts
+from sordino.study.shipped_membership import QUESTIONS, Candidates, shipped_membership, space_parts
 
 FITTED_SHARE: Final = 0.9
 
@@ -108,7 +108,7 @@ def bundle(inputs: Inputs, options: Options) -> dict[str, float]:
     fitted = np.random.default_rng(0).random(utterances) < FITTED_SHARE
     rows = inputs.with_copies(Part(np.flatnonzero(fitted), np.zeros(0, np.intp))).rows
     public = inputs._replace(x=x).scaling(np.arange(utterances), options)
-    parts = space_parts(inputs.scaling(rows, options), public, x)
+    parts = space_parts(inputs.scaling(rows, options), public, x, Candidates.of(public(x)))
     return {
         part: max(metrics.auc(fitted, score) for score in scores.values())
         for part, scores in parts.items()

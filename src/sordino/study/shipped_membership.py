@@ -25,7 +25,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +56,25 @@ Mask = NDArray[np.bool_]
 Similarities = dict[str, Matrix]
 
 
+class Candidates(NamedTuple):
+    """Rows that an attacker compares with the parts that ship."""
+
+    z: Vectors
+    """In the scaled space, `(n, d)`."""
+    white: dict[int, Matrix]
+    """The directions of the leading principal components of `z`, by their number in `WHITENED`,
+    scaled so that the rows have a deviation of 1 in each: small differences between voices then
+    count too.
+    """
+
+    @classmethod
+    def of(cls, z: Vectors) -> Candidates:
+        """Rows `(n, d)` with their whitening."""
+        variance, axes = np.linalg.eigh(np.cov(z, rowvar=False))
+        white = {k: axes[:, -k:] / np.sqrt(np.maximum(variance[-k:], _LEAST)) for k in WHITENED}
+        return cls(z, white)
+
+
 def shipped_membership(
     fitters: Mapping[str, DrawnFitter | MixtureFitter],
     x: Vectors,
@@ -69,10 +88,12 @@ def shipped_membership(
     some of its rows. A release that needs more speakers is left out.
     """
     public = scaling(np.arange(len(x)))
+    candidates, emotion = Candidates.of(public(x)), corpus.column("emotion")
     games = list(draw_games(corpus.speaker, corpus.genders(), seed))
-    parts = [space_parts(scaling(np.flatnonzero(game.fitted)), public, x) for game in games]
+    parts = [
+        space_parts(scaling(np.flatnonzero(game.fitted)), public, x, candidates) for game in games
+    ]
     figures = {name: cross_selected(games, [part[name] for part in parts]) for name in parts[0]}
-    z, emotion = public(x), corpus.column("emotion")
     for name, fitter in fitters.items():
         try:
             measured = []
@@ -80,8 +101,8 @@ def shipped_membership(
                 part = _fitting_part(fitter, emotion, game)
                 with warnings.catch_warnings():
                     warnings.filterwarnings("ignore", ".* sound like ")
-                    release = run_plan(fitter.plan(z, corpus, part))
-                measured.append(_release_game(release, z, emotion, game, part))
+                    release = run_plan(fitter.plan(candidates.z, corpus, part))
+                measured.append(_release_game(release, candidates, emotion, game, part))
         except ReleaseError:
             continue
         figures[name] = cross_selected(*map(list, zip(*measured, strict=True)))
@@ -99,7 +120,11 @@ def _fitting_part(
 
 
 def _release_game(
-    release: ArrayRelease, z: Vectors, emotion: NDArray[np.str_], game: Game, part: Part
+    release: ArrayRelease,
+    candidates: Candidates,
+    emotion: NDArray[np.str_],
+    game: Game,
+    part: Part,
 ) -> tuple[Game, Similarities]:
     """A game among the rows of which prototypes have the emotion, without those that stopped a
     training, and the similarities in it.
@@ -109,9 +134,9 @@ def _release_game(
         raise TypeError(f"a {type(drawn).__name__}, expected a drawn release")
     among = np.isin(emotion, (drawn.policy.neutral, drawn.policy.required))
     among[part.validation] = False
-    scores = similarities(z, drawn.arrays["prototypes"])
+    scores = similarities(candidates, drawn.arrays["prototypes"])
     if isinstance(release, Mixture):
-        scores |= _residual_sizes(release, z)
+        scores |= _residual_sizes(release, candidates.z)
     return game.among(among), scores
 
 
@@ -149,10 +174,11 @@ def draw_games(speaker: NDArray[np.str_], gender: Codes, seed: int) -> Iterator[
         yield Game(member & half, member & ~half, ~member)
 
 
-def similarities(z: Vectors, prototypes: Vectors) -> Similarities:
+def similarities(candidates: Candidates, prototypes: Vectors) -> Similarities:
     """Similarities of candidates to the nearest prototype and to all, raw and whitened."""
     scores: Similarities = {}
-    bases = {"raw": np.eye(z.shape[1]), **{f"white {k}": whitening(z, k) for k in WHITENED}}
+    z, white = candidates
+    bases = {"raw": np.eye(z.shape[1]), **{f"white {k}": axes for k, axes in white.items()}}
     for basis, directions in bases.items():
         a, b = z @ directions, prototypes @ directions
         product = a @ b.T
@@ -165,32 +191,29 @@ def similarities(z: Vectors, prototypes: Vectors) -> Similarities:
     return scores
 
 
-def whitening(z: Vectors, count: int) -> Matrix:
-    """The directions of the `count` leading principal components of rows `(n, d)`, scaled so that
-    the rows have a deviation of 1 in each: small differences between voices then count too.
+def space_parts(
+    fitted: Preprocess, public: Preprocess, x: Vectors, candidates: Candidates
+) -> dict[str, Similarities]:
+    """The similarities of all rows to the scaled space of the members and to each part of it; the
+    candidates are `x` in the public space.
     """
-    variance, axes = np.linalg.eigh(np.cov(z, rowvar=False))
-    directions: Matrix = axes[:, -count:] / np.sqrt(np.maximum(variance[-count:], _LEAST))
-    return directions
-
-
-def space_parts(fitted: Preprocess, public: Preprocess, x: Vectors) -> dict[str, Similarities]:
-    """The similarities of all rows to the scaled space of the members and to each part of it."""
     scaling = replace(public, offset=fitted.offset, factor=fitted.factor, mean=fitted.mean)
     spaces = (fitted, scaling, replace(public, components=fitted.components))
     names = (NONE, *SPACE_PARTS)
     return {
-        name: _space_similarities(space, public, x)
+        name: _space_similarities(space, public, x, candidates)
         for name, space in zip(names, spaces, strict=True)
     }
 
 
-def _space_similarities(space: Preprocess, public: Preprocess, x: Vectors) -> Similarities:
+def _space_similarities(
+    space: Preprocess, public: Preprocess, x: Vectors, candidates: Candidates
+) -> Similarities:
     """Sizes in a scaled space, the share of a recording that its components hold, and the
     similarity to its offset (Homer et al. 2008), raw and whitened, which differ between recordings
     that it was fitted on and others.
     """
-    z, candidates = space(x), public(x)
+    z = space(x)
     deviation = np.maximum(z.std(axis=0), np.finfo(np.float32).tiny)
     scaled = np.clip((x - space.offset) * space.factor, *space.config["clip"]) - space.mean
     raw = np.linalg.norm(z, axis=1)
@@ -200,11 +223,10 @@ def _space_similarities(space: Preprocess, public: Preprocess, x: Vectors) -> Si
         "raw": raw,
         "scaled": np.linalg.norm(z / deviation, axis=1),
         "share": raw / whole,
-        "offset": candidates @ offset,
+        "offset": candidates.z @ offset,
     }
-    for count in WHITENED:
-        white = whitening(candidates, count)
-        sizes[f"offset white {count}"] = (candidates @ white) @ (offset @ white)
+    for count, axes in candidates.white.items():
+        sizes[f"offset white {count}"] = (candidates.z @ axes) @ (offset @ axes)
     return sizes | {f"{name} small": -size for name, size in sizes.items()}
 
 
