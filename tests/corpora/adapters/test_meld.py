@@ -226,6 +226,13 @@ def test_lines_with_a_recording_have_its_sound(tmp_path: Path) -> None:
     assert corpus.table["emotion"].tolist() == ["happy", "neutral", "fearful"]
 
 
+def test_a_line_with_two_recordings_is_refused(tmp_path: Path) -> None:
+    for suffix in (".wav", ".flac"):
+        recording(official(tmp_path) / "train_splits" / f"dia0_utt0{suffix}")
+    with pytest.raises(CorpusError, match="train_splits/dia0_utt0 is there twice"):
+        corpora.load("meld_sound", tmp_path)
+
+
 def test_sounds_without_a_line_are_refused(tmp_path: Path) -> None:
     recording(official(tmp_path) / "train_splits" / "dia9_utt9.wav")
     with pytest.raises(CorpusError, match=r"a line for none of 1 recording"):

@@ -47,6 +47,15 @@ def test_genders_follow_from_the_scheme_of_speakers(storage_format: str, tmp_pat
     assert corpus.table["age"].tolist() == [31, 31, 40, 40]
 
 
+def test_a_scheme_follows_a_named_column_of_speakers(tmp_path: Path) -> None:
+    db = database(tmp_path)
+    db["files"] = package.Table(package.filewise_index(FILES))
+    db["files"]["person"] = package.Column(scheme_id="speaker")
+    db["files"]["person"].set([row[1] for row in ROWS])
+    db.save(str(tmp_path), storage_format="csv")
+    assert labels(corpora.load("audformat", tmp_path, columns={"speaker": "person"})) == ROWS
+
+
 def test_speakers_may_be_numbers(tmp_path: Path) -> None:
     db = database(tmp_path)
     people = {3: {"gender": "female", "age": 31}, 8: {"gender": "male", "age": 40}}

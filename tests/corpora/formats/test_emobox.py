@@ -100,6 +100,14 @@ def test_a_table_adds_genders_to_a_rule(tmp_path: Path) -> None:
     assert (row["gender"], row["age"]) == ("male", 51)
 
 
+def test_two_rows_of_a_key_are_refused(tmp_path: Path) -> None:
+    folder = emobox(tmp_path, "m3ed", [("x/1.wav", "n")])
+    rows = [("key", "speaker", "gender"), ("m3ed-0", "anna", "f"), ("m3ed-0", "ben", "m")]
+    table(folder / "speakers.csv", rows)
+    with pytest.raises(CorpusError, match=r"row 3: a second row of 'm3ed-0', expected one"):
+        corpora.load("emobox", folder)
+
+
 def test_an_incomplete_table_is_refused(tmp_path: Path) -> None:
     folder = emobox(tmp_path, "m3ed", [("1.wav", "n")])
     table(folder / "speakers.csv", [("key", "speaker", "gender"), ("x", "anna", "f")])

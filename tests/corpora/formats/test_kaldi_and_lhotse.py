@@ -80,6 +80,16 @@ def test_another_file_of_a_label_is_named(tmp_path: Path) -> None:
     assert [row[3] for row in labels(corpus)] == [row[3] for row in ROWS]
 
 
+def test_any_label_may_have_a_file_or_be_left_out(tmp_path: Path) -> None:
+    folder = kaldi(tmp_path, utt2session="u0 s1\nu1 s1\nu2 s2\nu3 s2")
+    columns = {"session": "utt2session", "transcript": ""}
+    table = corpora.load("kaldi", folder, columns=columns).table
+    assert [name.rpartition("/")[2] for name in table["session"]] == ["s1", "s1", "s2", "s2"]
+    assert set(table["transcript"]) == {""}
+    with pytest.raises(CorpusError, match="utt2age: no such file"):
+        corpora.load("kaldi", folder, columns={"age": "utt2age"})
+
+
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
@@ -156,9 +166,10 @@ def test_a_wrong_manifest_is_refused(
 
 def test_a_manifest_that_is_no_gzip_is_refused(tmp_path: Path) -> None:
     folder = lhotse(tmp_path, {}, {})
-    (folder / "x_supervisions_all.jsonl.gz").write_bytes(b"\x1f\x8bx")
-    with pytest.raises(CorpusError, match="no gzip of text"):
-        corpora.load("lhotse", folder)
+    for content in (b"\x1f\x8bx", b'{"id": "u0"}\n'):
+        (folder / "x_supervisions_all.jsonl.gz").write_bytes(content)
+        with pytest.raises(CorpusError, match="no gzip of text"):
+            corpora.load("lhotse", folder)
 
 
 def test_a_packed_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

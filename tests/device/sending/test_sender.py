@@ -196,6 +196,18 @@ def test_an_older_copy_of_a_queue_doubles_nothing(
     assert [number for number, _ in receiver.store.rows()] == list(range(1, 24))
 
 
+def test_resending_without_a_server_is_no_refusal(drawn: Bundle, tmp_path: Path) -> None:
+    def refuse(request: Request, handler: BaseHTTPRequestHandler) -> bool:
+        return b"number" in request.body and reply(handler, *problem(422, "bundle-unknown"))
+
+    with serving(tmp_path / "server", refuse) as receiver:
+        device = sender(tmp_path, receiver.url, drawn)
+        device.add(prototypes(drawn)[0])
+        assert device.send().refused == 1
+    delivery = device.send(1, resend=True)
+    assert (delivery.aside, delivery.refused, delivery.is_refused) == (1, 0, False)
+
+
 def test_a_clock_that_goes_back_changes_the_day_alone(
     drawn: Bundle, receiver: Receiver, tmp_path: Path
 ) -> None:

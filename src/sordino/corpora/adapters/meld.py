@@ -94,6 +94,10 @@ def load(root: Path) -> Corpus:
     return table.make(NAME, _all_lines(root, LAYOUT))
 
 
+def _key(file: Path) -> str:
+    return f"{file.parent.name}/{file.stem}"
+
+
 def load_sound(root: Path) -> Corpus:
     """The corpus of the lines with a recording, under a folder with the tables and the sounds.
 
@@ -104,7 +108,7 @@ def load_sound(root: Path) -> Corpus:
     a line for none of them.
     """
     lines = _all_lines(root, SOUND_LAYOUT)
-    files = layout.recordings(root, "**/dia*_utt*", SOUND_LAYOUT, str)
+    files = layout.recordings(root, "**/dia*_utt*", SOUND_LAYOUT, _key)
     file_of = {
         f"{SOUND_FOLDERS[file.parent.name]}/{file.stem}": inside.within(root, str(file), str(file))
         for file in files

@@ -17,7 +17,7 @@ import math
 import re
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -145,11 +145,16 @@ class _Tables:
     """The chosen column of each label (`Reading.columns`)."""
     _frames: dict[str, pd.DataFrame] = field(default_factory=dict)
 
+    def _names(self, standard: str) -> Sequence[str]:
+        """The names that a column of a label may have."""
+        name = self.columns.get(standard, "").rpartition("/")[2]
+        return [name] if name else ALIASES[standard]
+
     def column(self, standard: str) -> tuple[str, str]:
         """Table and column of a label. Raises `CorpusError` for none and for several."""
         chosen = self.columns.get(standard, "")
-        table, slash, name = chosen.rpartition("/")
-        names = [name] if name else list(ALIASES[standard])
+        table, slash, _ = chosen.rpartition("/")
+        names = self._names(standard)
         found = [
             (table_id, column)
             for column in names
@@ -185,7 +190,7 @@ class _Tables:
         in_tables = any(
             column in table.columns
             for table in self.database.tables.values()
-            for column in ([chosen.rpartition("/")[2]] if chosen else ALIASES[standard])
+            for column in self._names(standard)
         )
         if in_tables:
             same = [
@@ -213,7 +218,7 @@ class _Tables:
         schemes = {
             table.columns[name].scheme_id
             for table in self.database.tables.values()
-            for name in ALIASES["speaker"]
+            for name in self._names("speaker")
             if name in table.columns and table.columns[name].scheme_id
         }
         for scheme in sorted(schemes):

@@ -103,7 +103,7 @@ def _labels_of(folder: Path, dataset: str) -> Callable[[str, str], Mapping[str, 
         genders = speaker_sheet.read(path)
         return lambda _, wav: _merged(path, rule(wav), genders)
     if path.is_file():
-        table = {row["key"]: row for _, row in sheet.read(path, ("key", "speaker", "gender"))}
+        table = _by_key(path)
         return lambda key, _: _required(path, key, table)
     if rule is None:
         raise CorpusError(
@@ -117,6 +117,19 @@ def _labels_of(folder: Path, dataset: str) -> Callable[[str, str], Mapping[str, 
 def _header(path: Path) -> list[str]:
     rows = sheet.read(path, ("speaker", "gender"))
     return list(rows[0][1]) if rows else []
+
+
+def _by_key(path: Path) -> dict[str, Mapping[str, Any]]:
+    """The rows of a table by their key. Raises `CorpusError` for two rows of one key."""
+    table: dict[str, Mapping[str, Any]] = {}
+    for number, row in sheet.read(path, ("key", "speaker", "gender")):
+        if row["key"] in table:
+            raise CorpusError(
+                f"{path}, row {number}: a second row of {quote(row['key'])}, expected one: remove "
+                "one"
+            )
+        table[row["key"]] = row
+    return table
 
 
 def _merged(

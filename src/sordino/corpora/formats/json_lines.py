@@ -61,20 +61,20 @@ def _lines(path: Path, expected: str) -> Iterator[str]:
         return
     textfile.regular(path, expected, CorpusError)
     left = _LARGEST
-    try:
-        with (
-            storage.as_storage_error(path),
-            gzip.open(path, "rt", encoding="utf-8-sig", newline="\n") as stream,
-        ):
-            while line := stream.readline(_LONGEST_LINE + 1):
-                left -= len(line)
-                if left < 0:
-                    raise CorpusError(
-                        f"{path}: over {_LARGEST:,} characters, expected {expected}: split it"
-                    )
-                yield line.removesuffix("\n")
-    except (gzip.BadGzipFile, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise CorpusError(f"{path}: no gzip of text, expected {expected}: copy it anew") from error
+    with storage.as_storage_error(path):
+        try:
+            with gzip.open(path, "rt", encoding="utf-8-sig", newline="\n") as stream:
+                while line := stream.readline(_LONGEST_LINE + 1):
+                    left -= len(line)
+                    if left < 0:
+                        raise CorpusError(
+                            f"{path}: over {_LARGEST:,} characters, expected {expected}: split it"
+                        )
+                    yield line.removesuffix("\n")
+        except (gzip.BadGzipFile, EOFError, zlib.error, UnicodeDecodeError) as error:
+            raise CorpusError(
+                f"{path}: no gzip of text, expected {expected}: copy it anew"
+            ) from error
 
 
 def _object(where: str, text: str, expected: str) -> dict[str, Any]:

@@ -47,7 +47,8 @@ def load(folder: Path, reading: Reading) -> Corpus:
     in place of a path, and as `Reading` does.
     """
     require_folder(folder, "wav.scp and utt2spk of Kaldi")
-    labels = {name: _labels(folder, name, reading) for name in LABEL_FILES}
+    files = {**LABEL_FILES, **reading.columns}  # the speaker is the first
+    labels = {name: _labels(folder, name, file, reading) for name, file in files.items()}
     present = {name: table for name, table in labels.items() if table is not None}
     plain = Reading(
         {"gender": ""} if "gender" not in present else {}, reading.sounds, reading.keep_absent
@@ -55,15 +56,14 @@ def load(folder: Path, reading: Reading) -> Corpus:
     rows = (
         ForeignRow(f"utterance {quote(key)}", path, cells | times)
         for key, path, times in _recordings(folder)
-        for cells in [_cells(folder, key, present, reading)]
+        for cells in [_cells(folder, key, present, files)]
     )
     return plain.corpus(str(folder), folder, rows, corpus_name(folder))
 
 
-def _labels(folder: Path, column: str, reading: Reading) -> dict[str, str] | None:
+def _labels(folder: Path, column: str, file: str, reading: Reading) -> dict[str, str] | None:
     """The lines of the file of a label by key, None where there is none."""
-    file = reading.columns.get(column, LABEL_FILES[column])
-    if file == "" and column == "gender":
+    if file == "" and column not in ("speaker", "emotion"):
         return None
     if not file or Path(file).name != file:
         raise CorpusError(
@@ -82,12 +82,12 @@ def _labels(folder: Path, column: str, reading: Reading) -> dict[str, str] | Non
 
 
 def _cells(
-    folder: Path, key: str, labels: Mapping[str, Mapping[str, str]], reading: Reading
+    folder: Path, key: str, labels: Mapping[str, Mapping[str, str]], files: Mapping[str, str]
 ) -> dict[str, str]:
     """The labels of an utterance."""
     cells: dict[str, str] = {}
-    for column, table in labels.items():  # the speaker is the first
-        file = reading.columns.get(column, LABEL_FILES[column])
+    for column, table in labels.items():
+        file = files[column]
         by = cells["speaker"] if file.startswith("spk2") else key
         if by not in table and column in ("speaker", "gender", "emotion"):
             raise CorpusError(f"{folder / file}: no line for {quote(by)}, expected one: add it")

@@ -112,7 +112,7 @@ def _read(path: Path, data: Mapping[str, str], name: str, reading: Reading) -> C
     )
     if data.get(f"{name}.type", "audformat") == "csv":
         return _table(place, database, reading)
-    options = replace(reading, columns=reading.columns or {"emotion": _target(data)})
+    options = replace(reading, columns={"emotion": _target(data), **reading.columns})
     return _selected(audformat.load(place, options), database)
 
 

@@ -161,12 +161,12 @@ class Sender:
         file that is no key.
         """
         stored, failures, aside = 0, 0, self._queue.count()[1]
-        if resend:
-            aside -= sum(batch.size for batch in self._queue.refused())
+        again = sum(batch.size for batch in self._queue.refused()) if resend else 0
         while True:
             try:
                 if resend:
                     stored += self._resend()
+                    aside -= again
                     resend = False
                 batch = self._next()
                 if batch is None:

@@ -23,7 +23,7 @@ def is_sound(samples: object) -> TypeGuard[NDArray[np.floating]]:
 
 def is_rate(rate: Any) -> bool:
     """Whether a number is a sampling rate of recordings, in Hz."""
-    return isinstance(rate, int) and RATE_LIMITS[0] <= rate <= RATE_LIMITS[1]
+    return isinstance(rate, int | np.integer) and RATE_LIMITS[0] <= int(rate) <= RATE_LIMITS[1]
 
 
 def mix_down(samples: NDArray[np.floating], from_hz: int, to_hz: int) -> NDArray[np.float32]:
