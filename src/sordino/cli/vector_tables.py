@@ -46,16 +46,14 @@ def write_tables(
     from sordino.features import FEATURE_SETS, write_vectors
 
     paths = [out, *(_copy_path(out, number) for number in range(1, len(blocks)))]
-    with storage.as_storage_error(out.parent):
-        beside = sorted(_copies_beside(out) - set(paths), key=str)
-        checksums = _checksums_in_record(out) if beside else {}
-        copies = {path for path in beside if _is_copy(path, checksums)}
+    beside = sorted(_copies_beside(out) - set(paths), key=str)
+    checksums = _checksums_in_record(out) if beside else {}
+    copies = {path for path in beside if _is_copy(path, checksums)}
     names = FEATURE_SETS[features].names
     for path, x in zip(paths, blocks, strict=True):
         write_vectors(path, x, usable, names, labels)
-    with storage.as_storage_error(out.parent):
-        for path in copies:
-            storage.remove(path)
+    for path in copies:
+        storage.remove(path)
     if foreign := [path.name for path in beside if path not in copies]:
         warn([f"{out}: no copies of the earlier table, and not removed: {listed(foreign)}"])
     return paths
@@ -139,5 +137,4 @@ def _checksum(path: Location) -> str:
     from sordino import storage
     from sordino.features.tables import LARGEST_DOWNLOAD
 
-    with storage.local_copy(path, LARGEST_DOWNLOAD) as copy, copy.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return storage.file_sha256(path, LARGEST_DOWNLOAD)

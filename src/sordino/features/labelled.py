@@ -108,7 +108,8 @@ def _metadata(
     table: MemoryTable | BlockTable, names: Sequence[str], choice: ColumnChoice
 ) -> pd.DataFrame:
     """The columns that are no dimension; of a table in blocks, labels and keys."""
-    others = [str(name) for name in table.sample.columns if name not in set(choice.dimensions)]
+    dimensions = set(choice.dimensions)
+    others = [str(name) for name in table.sample.columns if name not in dimensions]
     if isinstance(table, BlockTable):
         others = [name for name in others if name in names or fold(name) in RESERVED]
     return table.cells(others)

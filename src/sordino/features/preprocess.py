@@ -57,7 +57,7 @@ class Preprocess:
 
     def __call__(self, x: NDArray[np.floating]) -> NDArray[np.float32]:
         check_features(x, self.offset.size)
-        z = _scaled(x, self.offset, self.factor, self.config["clip"])  # (n, d)
+        z = scale_rows(x, self.offset, self.factor, self.config["clip"])  # (n, d)
         return np.asarray((z - self.mean) @ self.components.T, dtype=np.float32)  # (n, k)
 
     def centred(self, x: NDArray[np.floating]) -> Preprocess:
@@ -69,7 +69,7 @@ class Preprocess:
         """
         check_features(x, self.offset.size)
         return replace(
-            self, mean=_scaled(x, self.offset, self.factor, self.config["clip"]).mean(axis=0)
+            self, mean=scale_rows(x, self.offset, self.factor, self.config["clip"]).mean(axis=0)
         )
 
     @property
@@ -139,7 +139,7 @@ class PreprocessFitter:
                 "one row, expected at least two to see how they differ: fit on more utterances"
             )
         offset, factor = _SCALERS[self.scale](x.astype(np.float64))
-        z = _scaled(x, offset, factor, clip)  # (n, d)
+        z = scale_rows(x, offset, factor, clip)  # (n, d)
         mean = z.mean(axis=0)
         config = {"scale": self.scale, "components": self.components, "clip": list(clip)}
         return Preprocess(config, offset, factor, mean, _principal(z, self.components))
@@ -185,7 +185,7 @@ def inverse_spread(spread: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.divide(1, spread, out=np.zeros_like(spread), where=spread > np.finfo(np.float64).tiny)
 
 
-def _scaled(
+def scale_rows(
     x: NDArray[np.floating],
     offset: NDArray[np.float64],
     factor: NDArray[np.float64],

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import csv
 import re
-from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from sordino.corpora import separators
 from sordino.corpora.labels import fold
 from sordino.errors import FeatureError
 from sordino.features.formats.blocks import TableBlock, TableBlocks
+from sordino.features.formats.names import key_names
 
 EXPECTED: Final = "a CSV table with one row an utterance"
 TEXT_COLUMNS: Final = ("file", "utterance")
@@ -86,12 +86,12 @@ def csv_blocks(path: Path, text: Collection[str]) -> TableBlocks:
         types = _wide_types(stream.schema)
     first = layout.names[:1]
     rows = sum(len(block.frame) for block in read(first, dict.fromkeys(first, arrow.string())))
-    return TableBlocks(
-        tuple(layout.names),
-        rows,
-        lambda names: read([name for name in layout.names if name in set(names)], types),
-        {"separated": layout.separated},
-    )
+
+    def chosen(names: Sequence[str]) -> Iterator[TableBlock]:
+        wanted = set(names)
+        return read([name for name in layout.names if name in wanted], types)
+
+    return TableBlocks(tuple(layout.names), rows, chosen, {"separated": layout.separated})
 
 
 @dataclass(frozen=True)
@@ -207,16 +207,7 @@ def _header(path: Path) -> tuple[str, list[str], int]:
             f"{path}: not a readable .csv table, it is empty, expected {EXPECTED}: write it anew"
         )
     names = [cell.strip() or f"Unnamed: {index}" for index, cell in enumerate(cells)]
-    if not all(map(str.isprintable, names)):
-        raise FeatureError(
-            f"{path}: a column's name has characters that cannot be shown, expected text: rename it"
-        )
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        extra = f" (and {len(twice) - 1} more)" if len(twice) > 1 else ""
-        raise FeatureError(
-            f"{path}: column `{twice[0]}`{extra} is there twice, expected once: rename one"
-        )
+    key_names(path, names)
     return separator, names, header_row + 1
 
 

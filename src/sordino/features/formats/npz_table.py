@@ -63,14 +63,14 @@ def npz_blocks(path: Path) -> TableBlocks | None:
     """
     with zipfile.ZipFile(path) as archive:
         members = _members(path, archive)
+        if "x" not in members:
+            _require_x(path, {name: _array(path, archive, name) for name in members})
+        member = archive.getinfo(_member(archive, "x"))
+        if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1:
+            return None
         arrays: dict[str, Any] = {
             name: _array(path, archive, name) for name in members if name != "x"
         }
-        if "x" not in members:
-            _require_x(path, arrays)
-        member = archive.getinfo(f"x{_SUFFIX}" if f"x{_SUFFIX}" in archive.namelist() else "x")
-        if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1:
-            return None
         with archive.open(member) as file:  # its end raises for another checksum
             while file.read(_PART):
                 pass
@@ -173,11 +173,16 @@ def _singular(name: str) -> str:
     return name[:-1] if name in {f"{key}s" for key in KEY_COLUMNS} else name
 
 
+def _member(archive: zipfile.ZipFile, name: str) -> str:
+    """The file of an array in an archive."""
+    return f"{name}{_SUFFIX}" if f"{name}{_SUFFIX}" in archive.namelist() else name
+
+
 def _array(path: Path, archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
     """One array of an archive. Objects are refused and never unpickled, and so is a header that
     promises more than the file has.
     """
-    member = f"{name}{_SUFFIX}" if f"{name}{_SUFFIX}" in archive.namelist() else name
+    member = _member(archive, name)
     with archive.open(member) as file:
         shape, _, kind = _header(path, file, name)
         if int(np.prod(shape, dtype=object)) * kind.itemsize > archive.getinfo(member).file_size:

@@ -54,6 +54,10 @@ def parquet_blocks(
                 )
             rows += stored.metadata.num_rows
 
+    spread: dict[str, set[str]] = {}
+    for name, stored_name in columns.items():
+        spread.setdefault(stored_name, set()).add(name)
+
     def read(names: Sequence[str]) -> Iterator[TableBlock]:
         start, chosen = 0, set(names)
         stored_names = list(dict.fromkeys(columns[name] for name in names))
@@ -63,7 +67,7 @@ def parquet_blocks(
                 if not stored.schema_arrow.equals(first):
                     raise FeatureError(f"{part}: its columns changed, expected the same: repeat")
                 for group in _groups(stored_names):
-                    row, expected = start, {name for name in columns if columns[name] in group}
+                    row, expected = start, set().union(*(spread[name] for name in group))
                     for frame in _frames(part, stored, group):
                         if set(frame.columns) != expected:
                             raise FeatureError(

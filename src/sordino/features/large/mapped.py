@@ -24,6 +24,7 @@ from sordino.features.preprocess import (
     PreprocessFitter,
     check_features,
     inverse_spread,
+    scale_rows,
 )
 from sordino.types import Matrix, Vectors
 
@@ -86,13 +87,13 @@ def fit_blocks(fitter: PreprocessFitter, x: NDArray[np.floating]) -> Preprocess:
         )
     offset, factor = _scale(fitter.scale, x)
 
-    def scaled() -> Iterator[Matrix]:
+    def blocks() -> Iterator[Matrix]:
         for rows in _slices(x):
-            yield np.clip((x[rows].astype(np.float64) - offset) * factor, low, high)
+            yield scale_rows(x[rows], offset, factor, (low, high))
 
-    shift = next(scaled()).mean(axis=0)  # near the mean: squares of differences keep their digits
+    shift = next(blocks()).mean(axis=0)  # near the mean: squares of differences keep their digits
     total, squares = np.zeros(x.shape[1]), np.zeros((x.shape[1], x.shape[1]))
-    for z in scaled():
+    for z in blocks():
         z -= shift
         total += z.sum(axis=0)
         squares += z.T @ z
@@ -116,10 +117,8 @@ def _scale(scale: str, x: NDArray[np.floating]) -> tuple[Matrix, Matrix]:
     low, high = ranges.data_min_, ranges.data_max_
     if scale == "minmax":
         return low, inverse_spread(high - low)
-    if scale == "zscore":
-        deviation = np.where(low == high, 0, np.sqrt(moments.var_))
-        return moments.mean_, inverse_spread(deviation)
-    raise FeatureError(f"scale {scale!r} is not fitted in blocks, expected minmax or zscore")
+    deviation = np.where(low == high, 0, np.sqrt(moments.var_))
+    return moments.mean_, inverse_spread(deviation)
 
 
 def _strongest(values: Matrix, vectors: Matrix, count: int) -> Matrix:

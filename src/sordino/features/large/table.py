@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -107,10 +108,13 @@ class BlockTable:
         stored = [name for name in names if name not in self.labels.columns]
         texts: dict[str, str] = {}
         parts: dict[str, list[pd.Series]] = {name: [] for name in stored}
+        size = 0
         for block in self._read(stored) if stored else ():
+            before = len(texts)
             for name in block.frame.columns:
                 parts[name].append(_shared(block.frame[name], texts))
-            if sum(map(len, texts)) > MOST_TEXT:
+            size += sum(map(len, islice(reversed(texts), len(texts) - before)))  # the new texts
+            if size > MOST_TEXT:
                 raise FeatureError(
                     f"{self.path}: labels of more than {MOST_TEXT:,} characters, expected short "
                     "ones: name other columns"
