@@ -15,6 +15,7 @@ from sordino.attack.attackers.ignorant import RiskAttacker, RiskFitter
 from sordino.attack.attackers.kernels import check_families
 from sordino.attack.release_audit import SENSITIVE_TARGET, AttackSetting
 from sordino.columns import PREDICTION_COLUMNS
+from sordino.corpora.hidden import unlabelled_entries
 from sordino.corpora.split import Parts
 from sordino.corpora.table import Corpus
 from sordino.define import GENDERS, ROLES
@@ -60,14 +61,16 @@ def run(
     - *patient*: semi-informed attackers with 5, 20 or 100 utterances of one test speaker, as far as
       there are so many.
 
-    The same models measure utility: they recover the required emotion against the rest.
+    The same models measure utility: they recover the required emotion against the rest; of several,
+    all together and each by itself.
 
     `informed=False` leaves out the informed attackers and membership inference.
 
     Membership inference predicts whether a speaker was in the transform party. It is cross-fitted
     over all speakers. For the release `none` it measures the memory of the scaled space itself. Age
-    is attacked like gender, and identity by attackers with utterances of the tested speakers, if
-    the policy hides them. Hidden attributes without labels are listed in the config, `unlabelled`.
+    and every value of a hidden column are attacked like gender, and identity by attackers with
+    utterances of the tested speakers, if the policy hides them. Hidden attributes without labels,
+    or with a value of too few speakers, are listed in the config, `unlabelled`.
 
     `z` is `(utterances, d)` in the scaled space, in the corpus' row order. Raises `AttackError` if
     the test part lacks a role or a gender, the risk party has too few speakers for a value of a
@@ -79,7 +82,7 @@ def run(
     targets, unlabelled = _targets(setting, policy)
     retraining = [block for target in targets for block in setting.retraining(target, informed)]
     retraining += setting.emotions()
-    blocks = [*setting.ignorant(ignorant), *retraining, setting.utility()]
+    blocks = [*setting.ignorant(ignorant), *retraining, *setting.utility()]
     blocks += [setting.membership()] if informed else []
     identity = setting.identity() if "speaker" in policy.hide else []
     return _collect(setting, [*blocks, *setting.detail(), *identity], policy, unlabelled)
@@ -112,10 +115,10 @@ def run_joint(
 
 def _targets(setting: AttackSetting, policy: Policy) -> tuple[list[str], list[str]]:
     """The secrets of retrained attackers, and the hidden attributes without labels."""
-    targets = ["gender", SENSITIVE_TARGET]
-    if "age" not in policy.hide:
-        return targets, []
-    return ([*targets, "age"], []) if setting.is_labelled("age") else (targets, ["age"])
+    attributes = [*setting.attributes]
+    targets = ["gender", SENSITIVE_TARGET, *filter(setting.is_labelled, attributes)]
+    missing = [name for name in attributes if name not in targets]
+    return targets, [*missing, *unlabelled_entries(setting.table, policy)]
 
 
 def _collect(
@@ -126,7 +129,7 @@ def _collect(
 ) -> AttackResult:
     table, release = pd.concat(blocks, ignore_index=True), setting.release
     table.insert(0, "release", release.name)
-    table.insert(1, "required", policy.required)
+    table.insert(1, "required", policy.required_name)
     table["draw"] = setting.parts.draw
     config = {
         "release": release.name,

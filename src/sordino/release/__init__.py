@@ -22,7 +22,7 @@ from sordino.release.embedding.fit import EmbeddingFitter
 from sordino.release.embedding.release import EMBEDDINGS, Embedding
 from sordino.release.erasure import Erased, ErasureFitter
 from sordino.release.fit_all import plan_all
-from sordino.release.from_policy import check, explain_release, fitter, name_of
+from sordino.release.from_policy import check, explain_hiding, explain_release, fitter, name_of
 from sordino.release.identity import Identity, IdentityFitter
 from sordino.release.noise import Noise, NoiseFitter
 from sordino.release.protocol import Fitter, Release, as_vectors
@@ -65,6 +65,7 @@ __all__ = [
     "bounds_of_decisions",
     "check",
     "crossfit_decisions",
+    "explain_hiding",
     "explain_release",
     "family",
     "fitter",

@@ -40,6 +40,8 @@ class Family:
     - `fitter`: from a policy and a seed to a fitter with the defaults of the studies.
     - `restore`: from the name, config and arrays of a saved release to the release.
     - `knobs`: the fields of the fitter that a policy may set, each with the effect of a change.
+    - `fits`: the entries of `hide` that it is fitted against: `gender`, `age`, and `columns` for
+      all others; None where it is not known.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Family:
     fitter: Callable[[Policy, int], Fitter]
     restore: Restore
     knobs: Mapping[str, str] = field(default_factory=dict)
+    fits: tuple[str, ...] | None = None
 
     def __call__(self, policy: Policy, seed: int) -> Fitter:
         """The fitter of this family with the defaults of the studies."""
@@ -89,8 +92,8 @@ _DRAWN: Final = {
     "of the required bin; more preserves recall on recordings unlike those of the fit",
     "epsilon": "parameter of randomised response; less flips more decisions, a guarantee for every "
     "utterance at the expense of the required emotion; 2 or more is a weak guarantee",
-    "detail": "whether the required bin is split into strong and weak; one more distinction is "
-    "released per utterance",
+    "detail": "whether the bin of the only required emotion is split into strong and weak; one "
+    "more distinction is released per utterance",
     "prototype_epsilon": "differential privacy of the prototypes for a fitting speaker, given the "
     "mean, spread and directions of speech; less adds noise, and with 1 and a dozen speakers "
     "prototypes may be of the wrong emotion; `sordino fit` warns",
@@ -102,6 +105,7 @@ _BUILT_IN: Final = (
         "the features, unchanged",
         lambda policy, seed: IdentityFitter(),  # noqa: ARG005
         Identity.restore,
+        fits=(),
     ),
     Family(
         "rae",
@@ -109,6 +113,7 @@ _BUILT_IN: Final = (
         lambda policy, seed: ReplacementFitter(policy, seed=seed),
         NetworkRelease.restore,
         _REPLACEMENT,
+        fits=("gender",),
     ),
     Family(
         "rae-grl",
@@ -116,6 +121,7 @@ _BUILT_IN: Final = (
         lambda policy, seed: ReplacementFitter(policy, reversal=0.5, seed=seed),
         NetworkRelease.restore,
         _REPLACEMENT,
+        fits=("gender",),
     ),
     Family(
         "rae-grl+",
@@ -123,6 +129,7 @@ _BUILT_IN: Final = (
         lambda policy, seed: RetainingFitter(policy, seed=seed),
         NetworkRelease.restore,
         _RETAINING,
+        fits=("gender",),
     ),
     Family(
         "rae-leace",
@@ -131,6 +138,7 @@ _BUILT_IN: Final = (
             "rae-leace", ReplacementFitter(policy, seed=seed), ErasureFitter(policy, seed=seed)
         ),
         lambda name, config, arrays: Composed.restore(name, config, arrays, restore),
+        fits=("gender", "age", "columns"),
     ),
     Family(
         "noise-gauss",
@@ -138,6 +146,7 @@ _BUILT_IN: Final = (
         lambda policy, seed: NoiseFitter(policy, seed=seed),
         Noise.restore,
         {"auc": "largest AUC of a linear classifier on fitting speakers; less adds more noise"},
+        fits=("gender", "age", "columns"),
     ),
     Family(
         "leace",
@@ -145,6 +154,7 @@ _BUILT_IN: Final = (
         "neutral",
         lambda policy, seed: ErasureFitter(policy, seed=seed),
         Erased.restore,
+        fits=("gender", "age", "columns"),
     ),
     Family(
         "drawn",
@@ -152,6 +162,7 @@ _BUILT_IN: Final = (
         lambda policy, seed: DrawnFitter(policy, seed=seed),
         Drawn.restore,
         _DRAWN,
+        fits=("gender", "columns"),
     ),
     Family(
         "drawn+detail",
@@ -159,6 +170,7 @@ _BUILT_IN: Final = (
         lambda policy, seed: DrawnFitter(policy, detail=True, seed=seed),
         Drawn.restore,
         _DRAWN,
+        fits=("gender", "columns"),
     ),
     Family(
         "drawn+rae-25",
@@ -167,6 +179,7 @@ _BUILT_IN: Final = (
             DrawnFitter(policy, seed=seed), ReplacementFitter(policy, seed=seed), 0.25, seed
         ),
         lambda name, config, arrays: Mixture.restore(name, config, arrays, restore),
+        fits=("gender", "columns"),
     ),
     Family(
         "label",
@@ -174,6 +187,7 @@ _BUILT_IN: Final = (
         lambda policy, seed: DrawnFitter(policy, alone=True, seed=seed),
         Drawn.restore,
         _DRAWN,
+        fits=("gender", "columns"),
     ),
 )
 

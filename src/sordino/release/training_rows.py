@@ -17,12 +17,12 @@ from sordino.types import Codes, Rows, Vectors
 def hidden(policy: Policy, corpus: Corpus, rows: Rows) -> list[Codes]:
     """The binary secrets that a policy hides, for these rows; -1 where unknown.
 
-    Gender and age (older than the median of these speakers) where the policy names them, and
-    sensitive against neutral.
+    Gender, age (older than the median of these speakers) and every value of a hidden column where
+    the policy names them, and sensitive against neutral.
     """
     gender = [corpus.genders()[rows]] if "gender" in policy.hide else []
-    age = [corpus.older(rows)[rows]] if "age" in policy.hide else []
-    return [*gender, *age, sensitive_or_neutral(corpus.roles(policy)[rows])]
+    attributes = [values[rows] for values in corpus.attributes(policy, rows).values()]
+    return [*gender, *attributes, sensitive_or_neutral(corpus.roles(policy)[rows])]
 
 
 class TrainingRows:

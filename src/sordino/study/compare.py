@@ -28,7 +28,7 @@ from sordino.signal.feature_sets import AUTOMATIC
 from sordino.storage import Location
 from sordino.study import minimum, run_record
 from sordino.study.feng2021.report import LEAKAGE, UTILITY
-from sordino.study.policies import check_required, common_emotions
+from sordino.study.policies import check_required, common_emotions, policies_of_corpus
 from sordino.study.protocol import (
     POLICIES,
     Fitters,
@@ -91,6 +91,7 @@ def compare(
     if releases:
         names = [resolve(method).name for method in releases]
         options = replace(options, releases=tuple(dict.fromkeys([NONE, *names])))
+    policies = policies_of_corpus(corpus, policies)
     check_required(policies)
     emotions = common_emotions(policies)
     minimum.check_minimum("compare", corpus, options, policies, fitters)

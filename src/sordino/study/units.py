@@ -130,7 +130,7 @@ class _Unit:
 
     @property
     def name(self) -> str:
-        return f"{self.policy.required}-{self.parts.draw}"
+        return f"{self.policy.required_name}-{self.parts.draw}"
 
     @property
     def seed(self) -> int:
@@ -161,6 +161,10 @@ class _Unit:
         device = training_device()
         key += [] if device == "cpu" else [device]
         key += [] if self.study.informed else ["not informed"]
+        if self.policy.columns:
+            attributes = self.study.inputs.corpus.attributes(self.policy, parts.risk.rows)
+            content = b"".join(values.tobytes() for values in attributes.values())
+            key += [[*attributes], hashlib.sha256(content).hexdigest()]
         return json.dumps(key)
 
     def space(self, transform: Rows | None = None) -> Vectors:

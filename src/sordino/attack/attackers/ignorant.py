@@ -22,8 +22,8 @@ from sordino.policy import Policy
 
 @dataclass(frozen=True)
 class Judgement:
-    """A risk model's posteriors: `role` `(n, 3)` and `gender` `(n, 2)`, in the order of `ROLES` and
-    `GENDERS`.
+    """A risk model's posteriors: `role` `(n, classes)` and `gender` `(n, 2)`, in the order of
+    `Corpus.classes` and `GENDERS`. With one required emotion the classes are the roles.
     """
 
     role: NDArray[np.float32]
@@ -77,16 +77,17 @@ class RiskFitter:
                 f"{len(z)} vectors for {len(corpus)} utterances, expected a finite one for each: "
                 "extract them anew"
             )
-        x, role = torch.from_numpy(np.array(z, dtype=np.float32)), corpus.roles(self.policy)
+        x, role = torch.from_numpy(np.array(z, dtype=np.float32)), corpus.classes(self.policy)
         labels = {
             "x": x,
             "role": torch.from_numpy(role),
             "gender": torch.from_numpy(corpus.genders()),
         }
-        if len(np.unique(role[part.train])) < len(ROLES):
+        classes = len(ROLES) + len(self.policy.required_emotions) - 1
+        if len(np.unique(role[part.train])) < classes:
             raise AttackError(
-                "the risk party lacks a role, expected neutral, required and sensitive: change the "
-                "seed"
+                "the risk party lacks a role, expected neutral, every required emotion and "
+                "sensitive: change the seed"
             )
         if not len(part.validation):
             raise AttackError(
@@ -100,7 +101,7 @@ class RiskFitter:
         for size in self.sizes:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(self.seed)
-                model = RiskModel(x.shape[1], size, self.dropout)
+                model = RiskModel(x.shape[1], size, self.dropout, classes)
             jobs.append(Job(model, risk_loss, train, validation, self.settings, self.seed))
         fitted: Sequence[TrainedNetwork] = yield jobs
         losses = [fit.loss for fit in fitted]

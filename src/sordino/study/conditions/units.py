@@ -107,7 +107,7 @@ class _ConditionUnit:
 
     @property
     def name(self) -> str:
-        return f"{self.policy.required}-{self.parts.draw}"
+        return f"{self.policy.required_name}-{self.parts.draw}"
 
     @property
     def seed(self) -> int:

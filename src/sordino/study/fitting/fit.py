@@ -44,7 +44,7 @@ from sordino.study.fitting.card import FitResult, JointBounds, PolicyResult
 from sordino.study.fitting.rates import card_rates
 from sordino.study.fitting.rounding import round_to_int8
 from sordino.study.fitting.selection import Tradeoff
-from sordino.study.policies import common_emotions
+from sordino.study.policies import common_emotions, policies_of_corpus
 from sordino.study.protocol import Fitters, Inputs, Options
 from sordino.study.units import cached, predictions
 from sordino.types import Rows, Vectors
@@ -72,6 +72,7 @@ def fit(
 
     - `features`: a feature set, or a table of vectors (`sordino.features.extract`). The default
       is `speech` where its weights are installed, and `mel` otherwise.
+    - `policies`: where one has `sensitive = "rest"`, the result has the emotions of the corpus.
     - `budget`: the largest accepted AUC of an attacker, in [0.5, 1]. It stands before the budgets
       of the policies. Without any budget, no release is refused.
     - `candidates`: families to choose from under a budget; those of `selection.families` if
@@ -89,11 +90,14 @@ def fit(
     - `jobs`: processes, 0 for one per core. It changes no value.
 
     Raises `FeatureError` for features that no device computes; `PolicyError` for a policy that
-    cannot be fitted, and for policies with different emotions; `CorpusError` or `SplitError` if
+    cannot be fitted, for policies with different emotions, and for a hidden column that the corpus
+    lacks; `CorpusError` or `SplitError` if
     there are too few speakers.
     """
     features = resolve(features)
     check_device(features)
+    resolved = policies_of_corpus(corpus, [*policies.values()])
+    policies = dict(zip(policies, resolved, strict=True))
     emotions = _emotions(corpus.table["emotion"], policies)
     options = replace(options or protocol.bundle_options(features), measured_on="test")
     budgets = {
