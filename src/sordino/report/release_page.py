@@ -10,7 +10,7 @@ import pandas as pd
 
 from sordino import storage
 from sordino.attack import AttackResult
-from sordino.define import ROLES, Knowledge, required_title
+from sordino.define import ROLES, Knowledge, required_title, secret_title
 from sordino.errors import AttackError
 from sordino.report import figures, glossary, verdict
 from sordino.report.estimate_table import SECRET_NAMES, Estimate, Estimates, attribute_name
@@ -81,8 +81,10 @@ def page(predictions: pd.DataFrame, table: pd.DataFrame, run: dict[str, Any]) ->
     )
     notices = [] if verdict.NONE in estimates.releases else [_NO_REFERENCE]
     unlabelled = {name for config in run["config"] for name in config.get("unlabelled", ())}
+    unlabelled -= {*estimates.attributes}  # of some draws alone
     notices += [
-        f"The policy hides {name}. The corpus does not label it, so it was not attacked."
+        f"The policy hides {secret_title(name)}. The corpus does not label it"
+        f"{', or too few speakers have it' if '=' in name else ''}, so it was not attacked."
         for name in sorted(unlabelled)
     ]
     sections = [

@@ -302,7 +302,7 @@ def _one_thread(unit: _Unit) -> Iterator[None]:
     unit.study.fitters.add_attackers()
     with threadpool_limits(1), warnings.catch_warnings():
         # A release with few prototypes warns. The record has their number.
-        warnings.filterwarnings("ignore", ".* sound like ")
+        warnings.filterwarnings("ignore", ".*( sound like |the scorer models at most)")
         yield
 
 

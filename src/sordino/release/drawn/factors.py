@@ -20,7 +20,7 @@ MOST_GROUPS: Final = 32
 def scorer_factors(policy: Policy, labels: pd.DataFrame, gender: Codes) -> list[Codes]:
     """The values of each attribute that the scorer models, `(rows,)` each, -1 where unknown.
 
-    Gender where it is hidden, then every hidden column once; those of an intersection one by one,
+    Gender where it is hidden, then every hidden column once, with the edges that come first; those of an intersection one by one,
     since their contributions to the features are added. Attributes beyond 32 combinations of values
     are left out, with a warning. `labels` are the rows of a corpus' table, `gender` their genders.
     """
@@ -28,9 +28,9 @@ def scorer_factors(policy: Policy, labels: pd.DataFrame, gender: Codes) -> list[
     factors = {"gender": gender} if "gender" in policy.hide else {}
     for entry in policy.columns:
         for name, edges in hidden_columns(entry):
-            text = name + (f":{','.join(f'{edge:g}' for edge in edges)}" if edges else "")
-            if text not in factors:
-                factors[text] = entry_codes(labels, text, every_row).codes
+            if name not in factors:
+                text = f"{name}:{','.join(f'{edge:g}' for edge in edges)}" if edges else name
+                factors[name] = entry_codes(labels, text, every_row).codes
     return _within(factors, MOST_GROUPS)
 
 

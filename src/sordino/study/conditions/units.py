@@ -219,5 +219,5 @@ def _finish(unit: _ConditionUnit) -> Finished:
     unit.settings.fitters.add_attackers()
     with threadpool_limits(1), warnings.catch_warnings():
         # A release with few prototypes warns. The record has their hash.
-        warnings.filterwarnings("ignore", ".* sound like ")
+        warnings.filterwarnings("ignore", ".*( sound like |the scorer models at most)")
         return unit.compute()

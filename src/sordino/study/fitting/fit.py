@@ -276,11 +276,11 @@ class _Procedure:
         self, policy: Policy, families: Sequence[str]
     ) -> tuple[pd.DataFrame, tuple[Tradeoff, ...], tuple[str, ...]]:
         """The estimates of these families and of `none` on test speakers, their tradeoffs, and
-        hidden attributes without labels.
+        hidden attributes that no draw could attack.
         """
         guesses, record = self.guesses(policy, families, self.inputs, "test")
         estimates = self.estimates(guesses)
-        unlabelled = sorted({name for unit in record.values() for name in unit["unlabelled"]})
+        unlabelled = sorted(set.intersection(*({*u["unlabelled"]} for u in record.values())))
         tradeoffs = selection.tradeoffs(Estimates(estimates), policy)
         return estimates, tuple(tradeoffs), tuple(unlabelled)
 
@@ -347,7 +347,7 @@ class _Procedure:
         """The guesses of these attackers in one draw, one table per policy."""
         with threadpool_limits(1), warnings.catch_warnings():
             # A release with few prototypes warns. The releases that ship warn once, in `policy`.
-            warnings.filterwarnings("ignore", ".* sound like ")
+            warnings.filterwarnings("ignore", ".*( sound like |the scorer models at most)")
             z: Vectors = protocol.space(self.inputs, parts, self.options)
             corpus, families = self.inputs.corpus, self.options.families
             transform = self.inputs.with_copies(parts.transform)
