@@ -31,11 +31,11 @@ ROLES: Final = tuple(str(role) for role in Role)
 """The names of the roles in the order of their codes, as tables spell them."""
 
 
-def class_codes(role: str | Role, classes: int) -> tuple[int, ...]:
+def role_classes(role: str | Role, classes: int) -> tuple[int, ...]:
     """The codes of the classes of a role among `classes` ones (`sordino.corpora.Corpus.classes`):
     its own, and for the required role also those of further required emotions, from 3 on.
 
-    >>> class_codes("required", 5), class_codes("sensitive", 5)
+    >>> role_classes("required", 5), role_classes("sensitive", 5)
     ((1, 3, 4), (2,))
     """
     code = ROLES.index(str(role))

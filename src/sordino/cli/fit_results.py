@@ -114,9 +114,9 @@ def _bound(release: PolicyResult) -> str:
     count = max(bound.bins for bound in release.bounds.values())
     bins = f" over {count} bins" if count > 2 else ""
     return (
-        f"AUC of every attacker with one vector{bins}, at most: {'; '.join(bounds)}. The bound is of the "
-        "release fitted on all speakers. The attacked releases were fitted on two fifths of them, "
-        "so an attacker in the table may exceed it."
+        f"AUC of every attacker with one vector{bins}, at most: {'; '.join(bounds)}. The bound is "
+        "of the release fitted on all speakers. The attacked releases were fitted on two fifths of "
+        "them, so an attacker in the table may exceed it."
     )
 
 

@@ -1,4 +1,4 @@
-"""The secrets of hidden columns: every value of a column, or of an intersection, against all others.
+"""The secrets of hidden columns: every value of a column or an intersection against all others.
 
     accent              labels: one secret for each value, or a single one for two values
     weight              numbers: above the median of some rows or not
@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -29,10 +30,10 @@ from sordino.types import Codes, Rows
 MOST_VALUES: Final = 12
 """Values of a column, each with a secret of its own."""
 
-MOST_COMBINATIONS: Final = 24
+MOST_CROSSED_VALUES: Final = 24
 """Combinations of values of an intersection."""
 
-MOST_CLASSES: Final = 10
+MOST_NUMBER_LABELS: Final = 10
 """Labels that are numbers with more distinct values than this are split at their median."""
 
 
@@ -51,7 +52,7 @@ def attribute_secrets(table: pd.DataFrame, policy: Policy, rows: Rows) -> dict[s
 
     `age` is older than the median of the speakers of `rows` (`older`). Every value of a column is a
     secret `COLUMN=VALUE`, against all other values; for two values the second one alone. `table` is
-    that of a corpus. Raises `PolicyError` as `check_columns` does.
+    that of a corpus. Raises `PolicyError` as `check_hidden_columns` does.
     """
     secrets = {"age": older(table, rows)} if "age" in policy.hide else {}
     for entry in policy.columns:
@@ -62,7 +63,7 @@ def attribute_secrets(table: pd.DataFrame, policy: Policy, rows: Rows) -> dict[s
     return secrets
 
 
-def check_columns(table: pd.DataFrame, policies: Sequence[Policy]) -> None:
+def check_hidden_columns(table: pd.DataFrame, policies: Sequence[Policy]) -> None:
     """Raise `PolicyError` where policies hide a column that the table of a corpus lacks, one with
     more than 12 values, or an intersection with more than 24 combinations.
     """
@@ -78,17 +79,20 @@ def unlabelled_entries(table: pd.DataFrame, policy: Policy) -> list[str]:
 
 
 def entry_codes(table: pd.DataFrame, entry: str, rows: Rows) -> ColumnCodes:
-    """The values of an entry of `hide`; medians are those of `rows`. Raises as `check_columns`."""
+    """The values of an entry of `hide`; medians are those of `rows`.
+
+    Raises `PolicyError` as `check_hidden_columns` does.
+    """
     parts = [_column_codes(table, entry, column, rows) for column in hidden_columns(entry)]
     names, codes = parts[0]
     for further in parts[1:]:
         names = tuple(f"{left}*{right}" for left in names for right in further.names)
         both = (codes >= 0) & (further.codes >= 0)
         codes = np.where(both, codes * len(further.names) + further.codes, -1)
-    if len(names) > MOST_COMBINATIONS:
+    if len(names) > MOST_CROSSED_VALUES:
         raise PolicyError(
             f"hide {entry}: {len(names)} combinations of values, expected at most "
-            f"{MOST_COMBINATIONS}: hide fewer columns together, or group their values"
+            f"{MOST_CROSSED_VALUES}: hide fewer columns together, or group their values"
         )
     return ColumnCodes(names, codes)
 
@@ -118,9 +122,7 @@ def _above_median(values: NDArray[np.float64], units: Rows) -> Codes:
     return codes
 
 
-def _column_codes(
-    table: pd.DataFrame, entry: str, column: HiddenColumn, rows: Rows
-) -> ColumnCodes:
+def _column_codes(table: pd.DataFrame, entry: str, column: HiddenColumn, rows: Rows) -> ColumnCodes:
     name, edges = column
     if name == "gender":
         if edges:
@@ -131,8 +133,8 @@ def _column_codes(
     if name not in table.columns and name != "age":
         raise PolicyError(
             f"hide {entry}: no column {name}, expected one of the corpus, which has "
-            f"{listed(label_columns(table)) or 'none'}: correct the spelling, or add the column "
-            "to the manifest"
+            f"{listed(columns_with_labels(table)) or 'none'}: correct the spelling, or add the "
+            "column to the manifest"
         )
     cells = table[name] if name in table.columns else pd.Series(np.nan, index=table.index)
     numbers = _numbers(cells, bool(edges))
@@ -154,7 +156,7 @@ def _column_codes(
     return ColumnCodes(names, np.array([order.get(value, -1) for value in values], np.intp))
 
 
-def label_columns(table: pd.DataFrame) -> list[str]:
+def columns_with_labels(table: pd.DataFrame) -> list[str]:
     """The columns of a corpus that `hide` may name and that have a label."""
     columns = []
     for name in map(str, table.columns):
@@ -193,7 +195,7 @@ def _numbers(cells: pd.Series, wanted: bool) -> NDArray[np.float64] | None:
     filled = (text != "").to_numpy()
     if not filled.any() or not np.isfinite(numbers[filled]).all():
         return None
-    return numbers if wanted or len(np.unique(numbers[filled])) > MOST_CLASSES else None
+    return numbers if wanted or len(np.unique(numbers[filled])) > MOST_NUMBER_LABELS else None
 
 
 def _number_codes(
@@ -208,7 +210,7 @@ def _number_codes(
         codes = _above_median(numbers, units)
         return ColumnCodes(("up_to_median", "above_median") if (codes >= 0).any() else (), codes)
     texts = [f"{edge:g}" for edge in edges]
-    between = [f"{low}_to_{high}" for low, high in zip(texts, texts[1:], strict=False)]
+    between = [f"{low}_to_{high}" for low, high in pairwise(texts)]
     names = (f"under_{texts[0]}", *between, f"{texts[-1]}_or_more")
     codes = np.where(np.isfinite(numbers), np.digitize(numbers, edges), -1).astype(np.intp)
     present = [code for code in range(len(names)) if (codes == code).any()]

@@ -120,7 +120,7 @@ class Corpus:
 
     def classes(self, policy: Policy) -> NDArray[np.intp]:
         """The class of each utterance, `(utterances,)`: its role, and for the second and further
-        required emotions 3, 4, ... (`sordino.define.class_names`).
+        required emotions 3, 4, ... (`sordino.define.role_classes`).
         """
         code = {label: len(Role) + n for n, label in enumerate(policy.required_emotions[1:])}
         return np.array(
@@ -147,9 +147,7 @@ class Corpus:
         """
         return hidden.older(self.table, rows)
 
-    def attributes(
-        self, policy: Policy, rows: NDArray[np.intp]
-    ) -> dict[str, NDArray[np.intp]]:
+    def attributes(self, policy: Policy, rows: NDArray[np.intp]) -> dict[str, NDArray[np.intp]]:
         """The secrets of age and of the columns that a policy hides, by name: 1, 0 or -1 where
         unknown, `(utterances,)`; medians are those of `rows`.
 

@@ -15,9 +15,9 @@ import pandas as pd
 
 from sordino import define
 from sordino.corpora import labels, sheet, table
+from sordino.corpora.copies import COLUMN as COPY
 from sordino.corpora.dimensions import EDGES
 from sordino.corpora.sheet import Row
-from sordino.corpora.copies import COLUMN as COPY
 from sordino.corpora.table import OPTIONAL, UTTERANCE_COLUMNS, Corpus
 from sordino.errors import CorpusError
 from sordino.policy import is_column

@@ -48,9 +48,7 @@ def read(path: str | Path) -> Policy:
         raise PolicyError(
             f"{path}: {', '.join(missing)} is missing, expected at least `required` and `sensitive`"
         )
-    return Policy(
-        **(entries | {"budget": _budget(path, entries.get("budget", {}))}), knobs=knobs
-    )
+    return Policy(**(entries | {"budget": _budget(path, entries.get("budget", {}))}), knobs=knobs)
 
 
 def _budget(path: str | Path, table: Any) -> Budget:

@@ -1,8 +1,8 @@
 """Entries of `hide`: attributes and columns of a corpus, and their intersections.
 
-    accent              a column of labels: every value is hidden
-    age:30,50           a column of numbers in ranges: below 30, 30 to 50, 50 or more
-    gender*accent       an intersection: every combination of values is hidden
+accent              a column of labels: every value is hidden
+age:30,50           a column of numbers in ranges: below 30, 30 to 50, 50 or more
+gender*accent       an intersection: every combination of values is hidden
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from sordino.errors import PolicyError
@@ -18,7 +19,7 @@ from sordino.progress import quoted
 ATTRIBUTES: Final = ("gender", "speaker", "age")
 """Attributes of a speaker that every audit knows; any other entry of `hide` names columns."""
 
-MOST_ENTRIES: Final = 16
+MOST_HIDDEN: Final = 16
 """Entries of `hide`. Every further secret makes the audit longer."""
 
 MOST_CROSSED: Final = 3
@@ -53,9 +54,9 @@ def canonical_entries(hide: Iterable[str]) -> tuple[str, ...]:
     ('gender', 'gender*accent', 'age:30,50')
     """
     entries = tuple(map(_canonical, hide))
-    if len(entries) > MOST_ENTRIES:
+    if len(entries) > MOST_HIDDEN:
         raise PolicyError(
-            f"hide has {len(entries)} entries, expected at most {MOST_ENTRIES}: remove some"
+            f"hide has {len(entries)} entries, expected at most {MOST_HIDDEN}: remove some"
         )
     return entries
 
@@ -114,7 +115,7 @@ def _edges(entry: str, numbers: str) -> tuple[float, ...]:
         edges = tuple(float(number) for number in numbers.split(",", MOST_EDGES))
     except ValueError:
         edges = ()
-    ascending = all(low < high for low, high in zip(edges, edges[1:], strict=False))
+    ascending = all(low < high for low, high in pairwise(edges))
     if not edges or not ascending or not all(map(math.isfinite, edges)):
         raise PolicyError(
             f"hide {quoted(entry)}, expected 1 to {MOST_EDGES} ascending edges after the colon, "

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from sordino import metrics
 from sordino.columns import ESTIMATE_COLUMNS
-from sordino.define import GENDERS, ROLES, Knowledge, Role, class_codes
+from sordino.define import GENDERS, ROLES, Knowledge, Role, role_classes
 from sordino.report.estimate_table import TARGETS, auc_of
 from sordino.types import Rows, Statistic
 
@@ -183,10 +183,10 @@ def _utility(table: pd.DataFrame, required: str) -> Iterator[Measure]:
     truth, after, _ = _arrays(table)
     before = table["before"].to_numpy().astype(int)
     classes = 1 + max(int(codes.max()) for codes in (truth, before, after))
-    groups = {role: class_codes(role, classes) for role in ROLES}
+    groups = {role: role_classes(role, classes) for role in ROLES}
     emotions = required.split("+")
     if len(emotions) > 1:
-        codes = class_codes(Role.REQUIRED, len(ROLES) + len(emotions) - 1)
+        codes = role_classes(Role.REQUIRED, len(ROLES) + len(emotions) - 1)
         groups |= {name: (code,) for name, code in zip(emotions, codes, strict=True)}
     all_rows = np.arange(len(truth))
     for group, codes in groups.items():
@@ -210,9 +210,7 @@ def _utility(table: pd.DataFrame, required: str) -> Iterator[Measure]:
             )
 
         shares = {
-            draw: _mean(
-                float(np.mean(after[table["draw"] == draw] == code)) for code in codes
-            )
+            draw: _mean(float(np.mean(after[table["draw"] == draw] == code)) for code in codes)
             for draw in table["draw"].unique()
         }
         mean_share = float(np.mean(list(shares.values())))

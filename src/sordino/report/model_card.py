@@ -144,7 +144,12 @@ def _figures(policy: CardPolicy, card: Mapping[str, Any]) -> Iterator[CardFigure
     if not isinstance(measured, list) or not measured:
         return
     row = _mapping(measured[-1])
-    labels = {f"{required_title(policy.policy.required_name)} against the rest": (row.get("utility_auc"), True)}
+    labels = {
+        f"{required_title(policy.policy.required_name)} against the rest": (
+            row.get("utility_auc"),
+            True,
+        )
+    }
     labels |= {
         secret_title(str(secret)): (figure, False)
         for secret, figure in _mapping(row.get("leaks")).items()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sordino import release
-from sordino.corpora.hidden import check_columns
+from sordino.corpora.hidden import check_hidden_columns
 from sordino.corpora.table import Corpus
 from sordino.errors import PolicyError
 from sordino.policy import Policy
@@ -21,7 +21,7 @@ def policies_of_corpus(corpus: Corpus, policies: Sequence[Policy]) -> list[Polic
     resolved = [policy.resolve(emotions) for policy in policies]
     for policy in resolved:
         named = corpus.table["emotion"].isin(policy.emotions)
-        check_columns(corpus.table[named], [policy])
+        check_hidden_columns(corpus.table[named], [policy])
     return resolved
 
 

@@ -91,7 +91,7 @@ def test_each_emotion_has_figures_and_the_mean_is_theirs() -> None:
 def test_a_bound_counts_all_bins() -> None:
     data = scene()
     decisions = crossfit_decisions(
-        DrawnFitter(TWO), lambda rows: data.z, data.corpus, data.parts.transform
+        DrawnFitter(TWO), lambda _: data.z, data.corpus, data.parts.transform
     )
     assert decisions.bin_count == 3
     assert {limit.bins for limit in bounds_of_decisions(decisions).values()} == {3}

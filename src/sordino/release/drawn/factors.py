@@ -20,9 +20,10 @@ MOST_GROUPS: Final = 32
 def scorer_factors(policy: Policy, labels: pd.DataFrame, gender: Codes) -> list[Codes]:
     """The values of each attribute that the scorer models, `(rows,)` each, -1 where unknown.
 
-    Gender where it is hidden, then every hidden column once, with the edges that come first; those of an intersection one by one,
-    since their contributions to the features are added. Attributes beyond 32 combinations of values
-    are left out, with a warning. `labels` are the rows of a corpus' table, `gender` their genders.
+    Gender where it is hidden, then every hidden column once, with the edges that come first; those
+    of an intersection one by one, since their contributions to the features are added. Attributes
+    beyond 32 combinations of values are left out, with a warning. `labels` are the rows of a
+    corpus' table, `gender` their genders.
     """
     every_row = np.arange(len(labels))
     factors = {"gender": gender} if "gender" in policy.hide else {}

@@ -35,7 +35,7 @@ from sordino.release.drawn.prototypes import (
     prototypes,
 )
 from sordino.release.drawn.release import Drawn, boundary_config
-from sordino.release.drawn.scorer import Scorer, scores
+from sordino.release.drawn.scorer import Scorer, required_scores
 from sordino.release.drawn.secret_bounds import secret_bounds
 from sordino.release.drawn.speaker_offset import SpeakerStatistics
 from sordino.release.protocol import as_vectors
@@ -97,7 +97,9 @@ class DrawnFitter:
         """The root mean square length of the noise on the mean of a bin, which has a length of at
         most 1, with so many fitting speakers.
         """
-        split = int(self.detail and len(self.policy.required_emotions) == 1)  # one more bin and one more direction
+        split = int(
+            self.detail and len(self.policy.required_emotions) == 1
+        )  # one more bin and one more direction
         bins = 1 + len(self.policy.required_emotions) + split
         scale = mean_noise(self.prototype_epsilon, speakers, bins)
         return scale * float(np.sqrt(len(self.policy.emotions) - 1 + split))
@@ -133,7 +135,7 @@ class DrawnFitter:
             posterior, data.emotion, required, self.rate, self.gap, data.copies
         )
         arrays: dict[str, NDArray[Any]] = dict(data.scorer(np.arange(len(data.z))).arrays)
-        score = np.stack(scores(posterior, boundaries, posterior.shape[1]), axis=1)
+        score = np.stack(required_scores(posterior, boundaries, posterior.shape[1]), axis=1)
         arrays["people"] = data.statistics(score)
         strong = data.strong() if self.detail and required == 1 else None
         if strong is not None:
@@ -202,9 +204,7 @@ class _FittingData:
     def statistics(self, score: Matrix) -> Matrix:
         """The table of `SpeakerStatistics` of cross-fitted scores `(n, required emotions)`."""
         emotions = self.policy.emotions
-        return SpeakerStatistics.fit(
-            score, self.speaker, self.emotion, emotions, self.copies
-        ).table
+        return SpeakerStatistics.fit(score, self.speaker, self.emotion, emotions, self.copies).table
 
     def strong(self) -> tuple[Matrix, Matrix] | None:
         """Weights and threshold of intensity among required rows.

@@ -31,7 +31,7 @@ from sordino.errors import ReleaseError
 from sordino.policy import Policy, from_dict
 from sordino.release.array_release import ArrayRelease
 from sordino.release.drawn.calibration import GAP_ERRORS, calibrate_each
-from sordino.release.drawn.scorer import NUMPY, Boundary, Operations, Scorer, scores
+from sordino.release.drawn.scorer import NUMPY, Boundary, Operations, Scorer, required_scores
 from sordino.release.drawn.speaker_offset import SpeakerStatistics
 from sordino.release.protocol import as_vectors
 from sordino.types import Codes, Matrix, Vectors
@@ -64,7 +64,7 @@ class Drawn(ArrayRelease):
         required emotions, `(n, emotions)`.
         """
         posterior = Scorer(self.arrays)(np.asarray(z, np.float64))
-        several = scores(posterior, boundaries(self._config), posterior.shape[1])
+        several = required_scores(posterior, boundaries(self._config), posterior.shape[1])
         return several[0] if len(several) == 1 else np.stack(several, axis=1)
 
     def shift(self, offset: float) -> Drawn:
@@ -102,10 +102,8 @@ class Drawn(ArrayRelease):
                 "a required emotion has no utterance, expected some without a rate: label more"
             )
         fitted = calibrate_each(posterior, emotion, required, rate, gap, copies)
-        score = np.stack(scores(posterior, fitted, posterior.shape[1]), axis=1)
-        statistics = SpeakerStatistics.fit(
-            score, corpus.speaker, emotion, policy.emotions, copies
-        )
+        score = np.stack(required_scores(posterior, fitted, posterior.shape[1]), axis=1)
+        statistics = SpeakerStatistics.fit(score, corpus.speaker, emotion, policy.emotions, copies)
         config = self._config | boundary_config(fitted)
         return Drawn(self.name, config, {**self.arrays, "people": statistics.table})
 
@@ -161,9 +159,7 @@ def boundary_config(fitted: Sequence[Boundary]) -> dict[str, Any]:
     """Boundaries as the entries `tilt` and `threshold` of a config: of one required emotion the
     weights and a number, of several a list of them.
     """
-    tilts = [
-        tilt if isinstance(tilt, float | int) else list(tilt) for tilt, _ in fitted
-    ]
+    tilts = [tilt if isinstance(tilt, float | int) else list(tilt) for tilt, _ in fitted]
     thresholds = [threshold for _, threshold in fitted]
     if len(fitted) == 1:
         return {"tilt": tilts[0], "threshold": thresholds[0]}
@@ -182,10 +178,8 @@ def decide(
     Of several emotions above their thresholds, the one with the largest margin counts.
     """
     posterior = Scorer(arrays, operations)(z)
-    several = scores(posterior, boundaries, len(arrays["scorer.b"]), operations)
-    passes = [
-        score > threshold for score, (_, threshold) in zip(several, boundaries, strict=True)
-    ]
+    several = required_scores(posterior, boundaries, len(arrays["scorer.b"]), operations)
+    passes = [score > threshold for score, (_, threshold) in zip(several, boundaries, strict=True)]
     wins = list(passes)
     if len(boundaries) > 1:
         margins = [

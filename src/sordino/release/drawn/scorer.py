@@ -108,7 +108,7 @@ class Boundary(NamedTuple):
     """The score above which an utterance may fall in the bin; one number, or one per vector."""
 
 
-def scores(
+def required_scores(
     posterior: Matrix,
     boundaries: Sequence[Boundary],
     emotions: int,
