@@ -36,6 +36,12 @@ _FORMS: Final = (
 )
 
 
+LEVEL_COLUMN: Final = "emotion at "
+"""The start of the columns with the emotion of utterances of one level of activation or valence;
+the level follows.
+"""
+
+
 class HiddenColumn(NamedTuple):
     """A column of a corpus, and the edges of its ranges."""
 

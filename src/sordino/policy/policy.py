@@ -19,6 +19,9 @@ from sordino.policy.budget import Budget
 from sordino.policy.hidden import ATTRIBUTES, canonical_entries
 from sordino.progress import listed, quoted
 
+DIMENSIONS: Final = ("activation", "valence")
+"""Values of `required` that keep a level in the place of an emotion, with `sensitive = "rest"`."""
+
 MOST_REQUIRED: Final = 7
 """Required emotions: each has a bin beside that of the others, and a bound has up to 8 bins."""
 
@@ -37,7 +40,7 @@ class Policy:
     turned into `neutral`, and an attacker must not infer the attributes in `hide` from released
     vectors (`sordino.policy.hidden_columns` has their syntax). Emotions have any alias (`anger`,
     `angry`). `sensitive="rest"` stands for every other emotion of a corpus, and `resolve` names
-    them. `release` is the family to fit; where it is empty, the budget selects one. `knobs` maps
+    them; with it, `required` may be `activation` or `valence` (`sordino.corpora.keep_levels`). `release` is the family to fit; where it is empty, the budget selects one. `knobs` maps
     families to their settings.
 
     Raises `PolicyError` when an emotion has two roles, no emotion is required or sensitive, or an
@@ -129,6 +132,11 @@ class Policy:
         return tuple(entry for entry in self.hide if entry not in ATTRIBUTES)
 
     @property
+    def keeps_level(self) -> bool:
+        """Whether the level of activation or valence is required, and no emotion."""
+        return self.required in DIMENSIONS and not self.is_resolved
+
+    @property
     def is_resolved(self) -> bool:
         """Whether every sensitive emotion has a name."""
         return self.sensitive != REST
@@ -144,6 +152,11 @@ class Policy:
         """
         if self.is_resolved:
             return self
+        if self.keeps_level:
+            raise PolicyError(
+                f"required {self.required}: levels depend on the utterances of a corpus, expected "
+                "an emotion: call `sordino.corpora.keep_levels`"
+            )
         order = {name: position for position, name in enumerate(EMOTIONS)}
         rest = {*emotions} - {self.neutral, *self.required_emotions}
         if not rest:

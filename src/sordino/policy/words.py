@@ -8,7 +8,7 @@ from typing import Final
 from sordino.define import EMOTIONS
 from sordino.policy.budget import Budget
 from sordino.policy.hidden import hidden_columns
-from sordino.policy.policy import REST, Policy
+from sordino.policy.policy import DIMENSIONS, REST, Policy
 
 
 def explain(policy: Policy, *, fitted: bool = False) -> list[str]:
@@ -27,6 +27,8 @@ def explain(policy: Policy, *, fitted: bool = False) -> list[str]:
     No limit on AUC: the report has the AUC of the attackers, and no fit is refused.
     No limit on vectors a day: an attacker with many vectors of one speaker infers more.
     """
+    if policy.keeps_level:
+        return _level(policy)
     hidden = listed_and(policy.hide)
     required = policy.required_emotions
     passing = "share" if len(required) == 1 else "shares"
@@ -50,10 +52,30 @@ def explain(policy: Policy, *, fitted: bool = False) -> list[str]:
             f"{name}: no corpus of sordino has this emotion. It needs labels of your own; "
             "otherwise correct the spelling."
             for name in policy.emotions
-            if name not in EMOTIONS and (name,) != REST
+            if name not in EMOTIONS and (name,) != REST and not name.endswith(DIMENSIONS)
         ),
         *([] if policy.release or fitted else [_unnamed(policy.budget)]),
         *([] if fitted and policy.budget.auc is None else [_cost_of_auc(policy.budget)]),
+        _cost_of_per_day(policy.budget),
+    ]
+
+
+def _level(policy: Policy) -> list[str]:
+    """The meaning of a policy that keeps a level."""
+    kept = policy.required
+    return [
+        f"The level of {kept} stays recognisable: low, mid or high.",
+        f"An attacker must not infer the emotion given the level: of the middle level, other "
+        f"emotions are released as {policy.neutral}, and in every level each emotion is audited "
+        "and bounded against the others.",
+        f"A drawn release has 3 bins: low {kept}, high {kept}, and all others. Where no listener "
+        "rated the corpus, levels are derived from the names of emotions: they are stand-ins.",
+        f"Besides, an attacker must not infer {listed_and(policy.hide) or 'nothing else'}.",
+        *(_ATTRIBUTES[attribute] for attribute in policy.hide if attribute in _ATTRIBUTES),
+        *map(_columns, policy.columns),
+        f"Not hidden: the time and number of utterances, and the shares of low and high {kept}.",
+        *([] if policy.release else [_unnamed(policy.budget)]),
+        _cost_of_auc(policy.budget),
         _cost_of_per_day(policy.budget),
     ]
 

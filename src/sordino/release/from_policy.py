@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from sordino.errors import PolicyError
-from sordino.policy import ATTRIBUTES, Policy
+from sordino.policy import ATTRIBUTES, LEVEL_COLUMN, Policy
 from sordino.release.protocol import Fitter
 from sordino.release.registry import FITTERS
 
@@ -79,7 +79,7 @@ def explain_hiding(policy: Policy, family: str) -> list[str]:
         entry
         for entry in policy.hide
         if entry != "speaker"  # `explain` tells that none is
-        and (entry if entry in ATTRIBUTES else "columns") not in fits
+        and (entry if entry in ATTRIBUTES else _kind(entry, family)) not in fits
     ]
     if not others:
         return []
@@ -87,6 +87,14 @@ def explain_hiding(policy: Policy, family: str) -> list[str]:
         f"{family} is not fitted against {', '.join(others)}: the audit alone shows how much of "
         f"{'it leaks' if len(others) == 1 else 'them leaks'}."
     ]
+
+
+def _kind(entry: str, family: str) -> str:
+    """The kind of a hidden column, as `Family.fits` names it; the scorer of drawn releases models
+    no emotion within a level.
+    """
+    drawn = family.startswith(("drawn", "label"))
+    return "levels" if drawn and entry.startswith(LEVEL_COLUMN) else "columns"
 
 
 def _tuned(policy: Policy, family: str, seed: int) -> Fitter:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from sordino import storage
 from sordino.corpora.checks.confounding import confounding
+from sordino.corpora.level_classes import level_notes
 from sordino.corpora.table import Corpus
 from sordino.define import Knowledge, Role, secret_title
 from sordino.features import CACHE
@@ -29,7 +30,7 @@ from sordino.storage import Location
 from sordino.study import minimum, run_record
 from sordino.study.bin_costs import bin_costs, bin_table
 from sordino.study.feng2021.report import LEAKAGE, UTILITY
-from sordino.study.policies import check_required, common_emotions, policies_of_corpus
+from sordino.study.policies import check_required, common_emotions, resolve_policies
 from sordino.study.protocol import (
     POLICIES,
     Fitters,
@@ -95,7 +96,7 @@ def compare(
     if releases:
         names = [resolve(method).name for method in releases]
         options = replace(options, releases=tuple(dict.fromkeys([NONE, *names])))
-    policies = policies_of_corpus(corpus, policies)
+    corpus, policies = resolve_policies(corpus, policies)
     check_required(policies)
     emotions = common_emotions(policies)
     minimum.check_minimum("compare", corpus, options, policies, fitters)
@@ -130,7 +131,8 @@ def compare(
     )
     if len(costs):
         storage.write(out / "bins.csv", release_page.csv(costs))
-    report = page(guesses, estimates, run, [*notices, *confounding(inputs.corpus.table)], costs)
+    marks = [*confounding(inputs.corpus.table), *level_notes(inputs.corpus)]
+    report = page(guesses, estimates, run, [*notices, *marks], costs)
     run_record.write(estimates, run, out, report, latex=latex)
     return estimates
 

@@ -6,23 +6,33 @@ from collections.abc import Sequence
 
 from sordino import release
 from sordino.corpora.hidden import check_hidden_columns
+from sordino.corpora.level_classes import keep_levels
 from sordino.corpora.table import Corpus
 from sordino.errors import PolicyError
 from sordino.policy import Policy
 
 
-def policies_of_corpus(corpus: Corpus, policies: Sequence[Policy]) -> list[Policy]:
-    """The policies with the emotions of a corpus in place of `sensitive = "rest"`.
+def resolve_policies(corpus: Corpus, policies: Sequence[Policy]) -> tuple[Corpus, list[Policy]]:
+    """The policies with the emotions of a corpus in place of `sensitive = "rest"`, and the corpus;
+    for a policy that keeps a level, both with levels in place of emotions.
 
     Raises `PolicyError` for a hidden column that the corpus lacks, or with too many values, before
-    any feature is computed.
+    any feature is computed, and for a policy that keeps a level among several.
     """
+    if levels := [str(policy.required) for policy in policies if policy.keeps_level]:
+        if len(policies) > 1:
+            raise PolicyError(
+                f"required {levels[0]}: levels stand in the place of emotions, expected this "
+                "policy alone: run the policies one by one"
+            )
+        corpus, policy = keep_levels(corpus, policies[0])
+        policies = [policy]
     emotions = corpus.table["emotion"].unique().tolist()
     resolved = [policy.resolve(emotions) for policy in policies]
     for policy in resolved:
         named = corpus.table["emotion"].isin(policy.emotions)
         check_hidden_columns(corpus.table[named], [policy])
-    return resolved
+    return corpus, resolved
 
 
 def common_emotions(policies: Sequence[Policy]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from sordino.corpora.hidden import entry_codes
-from sordino.policy import Policy, hidden_columns
+from sordino.policy import LEVEL_COLUMN, Policy, hidden_columns
 from sordino.types import Codes
 
 MOST_GROUPS: Final = 32
@@ -22,14 +22,15 @@ def scorer_factors(policy: Policy, labels: pd.DataFrame, gender: Codes) -> list[
 
     Gender where it is hidden, then every hidden column once, with the edges that come first; those
     of an intersection one by one, since their contributions to the features are added. Attributes
-    beyond 32 combinations of values are left out, with a warning. `labels` are the rows of a
+    beyond 32 combinations of values are left out, with a warning, and so are emotions within a
+    level. `labels` are the rows of a
     corpus' table, `gender` their genders.
     """
     every_row = np.arange(len(labels))
     factors = {"gender": gender} if "gender" in policy.hide else {}
     for entry in policy.columns:
         for name, edges in hidden_columns(entry):
-            if name not in factors:
+            if name not in factors and not name.startswith(LEVEL_COLUMN):
                 text = f"{name}:{','.join(f'{edge:g}' for edge in edges)}" if edges else name
                 factors[name] = entry_codes(labels, text, every_row).codes
     return _within(factors, MOST_GROUPS)

@@ -46,7 +46,7 @@ from sordino.study.policies import (
     check_required,
     check_single,
     common_emotions,
-    policies_of_corpus,
+    resolve_policies,
 )
 from sordino.study.protocol import POLICIES, Fitters, Inputs, Options
 from sordino.study.vectors import feature_vectors
@@ -98,7 +98,7 @@ def evaluate(
     out, features = storage.folder(out), resolve(features)
     options = options or replace(protocol.bundle_options(features), releases=RELEASES)
     _check_tests(features, conditions)
-    policies = policies_of_corpus(corpus, policies)
+    corpus, policies = resolve_policies(corpus, policies)
     check_required(policies)
     check_single(policies)
     emotions, sounds = common_emotions(policies), noises(noise)

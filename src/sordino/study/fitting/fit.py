@@ -25,6 +25,7 @@ from threadpoolctl import threadpool_limits
 
 from sordino import attack, parallel, release, storage
 from sordino.corpora.checks.confounding import confounding
+from sordino.corpora.level_classes import level_notes
 from sordino.corpora.split import DRAWS, Part, Parts
 from sordino.corpora.table import Corpus
 from sordino.errors import PolicyError, ReleaseError
@@ -44,7 +45,7 @@ from sordino.study.fitting.card import FitResult, JointBounds, PolicyResult
 from sordino.study.fitting.rates import card_rates
 from sordino.study.fitting.rounding import round_to_int8
 from sordino.study.fitting.selection import Tradeoff
-from sordino.study.policies import common_emotions, policies_of_corpus
+from sordino.study.policies import common_emotions, resolve_policies
 from sordino.study.protocol import Fitters, Inputs, Options
 from sordino.study.units import cached, predictions
 from sordino.types import Rows, Vectors
@@ -90,13 +91,12 @@ def fit(
     - `jobs`: processes, 0 for one per core. It changes no value.
 
     Raises `FeatureError` for features that no device computes; `PolicyError` for a policy that
-    cannot be fitted, for policies with different emotions, and for a hidden column that the corpus
-    lacks; `CorpusError` or `SplitError` if
-    there are too few speakers.
+    cannot be fitted, policies with different emotions, and a hidden column that the corpus lacks;
+    `CorpusError` or `SplitError` if there are too few speakers.
     """
     features = resolve(features)
     check_device(features)
-    resolved = policies_of_corpus(corpus, [*policies.values()])
+    corpus, resolved = resolve_policies(corpus, [*policies.values()])
     policies = dict(zip(policies, resolved, strict=True))
     emotions = _emotions(corpus.table["emotion"], policies)
     options = replace(options or protocol.bundle_options(features), measured_on="test")
@@ -249,7 +249,7 @@ class _Procedure:
                 str(name): (int(rows["speaker"].nunique()), len(rows))
                 for name, rows in table.groupby("corpus", sort=False)
             },
-            notices=tuple(confounding(table)),
+            notices=(*confounding(table), *level_notes(self.inputs.corpus)),
             conditions=self.inputs.conditions,
             public_space=self.inputs.space is not None,
         )

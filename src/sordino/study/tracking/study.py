@@ -35,7 +35,7 @@ from sordino.study.policies import (
     check_required,
     check_single,
     common_emotions,
-    policies_of_corpus,
+    resolve_policies,
 )
 from sordino.study.protocol import POLICIES, Fitters, Inputs, Options
 from sordino.study.tracking import report
@@ -97,7 +97,7 @@ def evaluate(
     out, features = storage.folder(out), resolve(features)
     options = options or replace(protocol.bundle_options(features), releases=RELEASES)
     simulation = simulation or Simulation()
-    policies = policies_of_corpus(corpus, policies)
+    corpus, policies = resolve_policies(corpus, policies)
     check_required(policies)
     check_single(policies)
     inputs = fitting_inputs(
