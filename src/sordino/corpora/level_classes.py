@@ -57,9 +57,7 @@ def keep_levels(corpus: Corpus, policy: Policy) -> tuple[Corpus, Policy]:
     notes = (*corpus.notes, f"{_NOTE}{dimension} stand in the place of emotions{note}.")
     labelled = [name for name, values in columns.items() if len({*values[known]} - {""}) > 1]
     hide = (*policy.hide, *labelled)
-    kept = replace(
-        policy, required=(low, high), neutral=mid, sensitive=(other,), hide=tuple(hide)
-    )
+    kept = replace(policy, required=(low, high), neutral=mid, sensitive=(other,), hide=tuple(hide))
     return Corpus(corpus.name, table, notes).select(known), kept
 
 

@@ -74,7 +74,8 @@ def explain_hiding(policy: Policy, family: str) -> list[str]:
     """
     fits = FITTERS[family].fits
     if fits is None:
-        return [f"{family}: it is not known which hidden attributes it is fitted against."]
+        unknown = f"{family}: it is not known if it is fitted against {', '.join(policy.columns)}."
+        return [unknown] if policy.columns else []
     others = [
         entry
         for entry in policy.hide
