@@ -40,8 +40,9 @@ class Policy:
     turned into `neutral`, and an attacker must not infer the attributes in `hide` from released
     vectors (`sordino.policy.hidden_columns` has their syntax). Emotions have any alias (`anger`,
     `angry`). `sensitive="rest"` stands for every other emotion of a corpus, and `resolve` names
-    them; with it, `required` may be `activation` or `valence` (`sordino.corpora.keep_levels`). `release` is the family to fit; where it is empty, the budget selects one. `knobs` maps
-    families to their settings.
+    them; with it, `required` may be `activation` or `valence` (`sordino.corpora.keep_levels`).
+    `release` is the family to fit; where it is empty, the budget selects one. `knobs` maps families
+    to their settings.
 
     Raises `PolicyError` when an emotion has two roles, no emotion is required or sensitive, or an
     entry of `hide` has another form.
@@ -62,7 +63,8 @@ class Policy:
     budget: Budget = field(default_factory=Budget)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "sensitive", REST if self.sensitive == "rest" else self.sensitive)
+        sensitive: Any = self.sensitive
+        object.__setattr__(self, "sensitive", REST if sensitive == "rest" else sensitive)
         for names in (self.sensitive, self.hide):
             if not isinstance(names, list | tuple):
                 raise PolicyError(
