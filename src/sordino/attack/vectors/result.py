@@ -129,9 +129,6 @@ class AuditResult:
         `frame` are the estimates of `to_frame`, if they were computed before.
         """
         frame = self.to_frame() if frame is None else frame
-        estimate = estimates.headline_estimate(frame, self.secret)
-        if self.decision.answer == "no leak found":  # the test corrects for the best attacker
-            estimate["grade"] = "not above chance"
         return {
             "secret": self.secret.name,
             "verdict": self.decision.answer,
@@ -145,7 +142,7 @@ class AuditResult:
                 "of_speakers": self.available_speakers,
                 "seed": self.config["seed"],
             },
-            "estimate": estimate,
+            "estimate": estimates.headline_estimate(frame, self.secret, self.decision.answer),
             "settings": dict(self.config),
         }
 
