@@ -170,6 +170,7 @@ def test_show_prints_the_card(capsys: pytest.CaptureFixture[str]) -> None:
         "Policy mine: drawn",
     ):
         assert line in captured
+    assert all(line == line.rstrip() for line in captured.splitlines())
     assert run("bundle", "show", bundled("drawn"), "--json", "-") == 0
     result = json.loads(capsys.readouterr().out)
     assert result["card"]["features"]["dims"] == 60

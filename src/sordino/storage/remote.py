@@ -38,6 +38,9 @@ SLOWEST_UPLOAD: Final = 100_000
 _URL: Final = r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)"
 """A scheme of one letter is a drive of Windows."""
 
+_SINGLE_SLASH: Final = r"\s*([A-Za-z][A-Za-z0-9+.-]+):/([^/].*)"
+"""A path, or a URL with a slash too few, which may hold a secret."""
+
 _BUCKET: Final = r"[A-Za-z0-9._$-]+"
 """The first part of an address in a store of `WHOLE`."""
 
@@ -245,14 +248,18 @@ class Remote:
 def parse_url(text: str) -> Remote | None:
     """The file of a URL; `None` for text that is none, such as a path.
 
-    Raises `StorageError` for a URL with a user, a password, a query, a fragment or parameters, for
-    a chain of URLs, and for other text with `://`. No error repeats the text.
+    Raises `StorageError` for a URL with a user, a password, a query, a fragment or parameters, also
+    with one slash (`s3:/key:secret@bucket`), for a chain of URLs, and for other text with `://`. No
+    error repeats the text.
 
     >>> parse_url("runs/first"), parse_url("C:/runs")
     (None, None)
     """
     match = re.fullmatch(_URL, text, flags=re.DOTALL)
     if not match:
+        single = re.fullmatch(_SINGLE_SLASH, text, flags=re.DOTALL)
+        if single and single[1].lower() in (*WHOLE, *_WEB):
+            _check_address(single[1].lower(), single[2])
         if "://" not in text or re.match("[A-Za-z]:", text):
             return None
         if "::" in text:
