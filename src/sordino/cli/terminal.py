@@ -40,8 +40,10 @@ class Console(console.Console):
 
     def _without_padding(self, table: Table, **options: Any) -> SegmentLines:
         """The lines of a table without blanks at their ends."""
-        settings = {name: options.get(name) for name in ("markup", "highlight")}
-        lines = self.render_lines(table, self.options.update(**settings), pad=False)
+        settings = self.options.update(
+            markup=options.get("markup"), highlight=options.get("highlight")
+        )
+        lines = self.render_lines(table, settings, pad=False)
         for line in lines:
             while line and not line[-1].text.rstrip(" "):
                 line.pop()
