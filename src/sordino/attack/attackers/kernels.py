@@ -153,7 +153,12 @@ def scale(
     """
     train_rows = np.arange(len(x)) if train_rows is None else train_rows
     z, mean, spread, power = scaling.moments(x, train_rows, size)
-    z, varied = z - mean, spread > 0
+    return _standardise(z - mean, spread, power, per_dimension)
+
+
+def _standardise(z: Matrix, spread: Matrix, power: NDArray[np.intc], per_dimension: bool) -> Matrix:
+    """`scale` of centred rows with the moments of `scaling.moments`."""
+    varied = spread > 0
     z, spread, power = z[:, varied], spread[varied], power[varied]
     if not per_dimension and len(spread):
         shift = power - power.max()
@@ -230,11 +235,12 @@ def scores(
             continue
         vectors[0] = vectors[0][distinct.first]
         inners = [_inner_products(rows, vectors[0]) for rows in vectors]
+        mean = None if speaker is None else mean_operator(speaker, distinct.code)
         for name, grams in _grams(inners, distinct.code[train_rows], curved):
             values = ridge_scores(grams, labels, plan, RIDGES, distinct=distinct)
             yield from _row_scores(name, scaling_name, values, copies, plan)
-            if speaker is not None:
-                gram = _of_speakers(grams[0], mean_operator(speaker, distinct.code))
+            if speaker is not None and mean is not None:
+                gram = _of_speakers(grams[0], mean)
                 yield from _speaker_scores(name, scaling_name, gram, labels, plan, speaker)
         if "nearest" in families:
             squared = squared_distances(inners[0])
@@ -264,9 +270,9 @@ def _centred_scores(
         return
     centred = scale(_centre_speakers(x, speaker), per_dimension, several, size)
     scaling_name = "each dimension scaled" if per_dimension else "one scale"
-    setting = f"{scaling_name}, {CENTRED_SETTING}"
+    setting, mean = f"{scaling_name}, {CENTRED_SETTING}", mean_operator(speaker)
     for name, (kernel,) in _grams([_inner_products(centred)], several, families):
-        gram = _of_speakers(kernel, mean_operator(speaker))
+        gram = _of_speakers(kernel, mean)
         yield from _speaker_scores(name, setting, gram, labels, plan, speaker, rows == 1)
 
 
@@ -377,14 +383,6 @@ def _scale_others(
     """Other vectors, scaled as `scale` does `x`, and clipped to `MAX_DISTANCE`."""
     _, mean, spread, power = scaling.moments(x, train_rows)
     with np.errstate(over="ignore"):
-        y = np.ldexp(np.asarray(others, np.float64), -power)
-    varied = spread > 0
-    spread, shift = spread[varied], power[varied] - power[varied].max(initial=0)
-    y, mean = y[:, varied], mean[varied]
-    size: Any = spread
-    if not per_dimension and len(spread):
-        y, mean = (np.ldexp(values, shift) for values in (y, mean))
-        size = np.sqrt(np.mean(np.ldexp(spread, shift) ** 2))
-    with np.errstate(over="ignore"):
-        scaled: Matrix = np.clip((y - mean) / size, -MAX_DISTANCE, MAX_DISTANCE)
-    return scaled
+        y = np.ldexp(np.asarray(others, np.float64), -power) - mean
+        scaled = _standardise(y, spread, power, per_dimension)
+    return np.clip(scaled, -MAX_DISTANCE, MAX_DISTANCE)

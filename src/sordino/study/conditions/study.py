@@ -102,7 +102,7 @@ def evaluate(
     check_required(policies)
     check_single(policies)
     emotions, sounds = common_emotions(policies), noises(noise)
-    utterances = protocol.select(corpus, emotions)
+    utterances = corpus.with_every_emotion(emotions)
     inputs = _fitting_inputs(corpus, utterances, features, options, emotions, cache, jobs)
     fold = _fold(inputs.draws, len(utterances))
     tests = in_conditions(
