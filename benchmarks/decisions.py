@@ -156,7 +156,7 @@ def figures_of(policy: Policy, corpus: Corpus, passes: NDArray[np.bool_]) -> dic
     gender = pd.Series(corpus.genders()).groupby(corpus.speaker).first()
     return {
         "corpus": corpus.column("corpus")[0],
-        "required": policy.required,
+        "required": policy.required_name,
         "F1": metrics.f1((role == Role.REQUIRED) * 1, passes * 1, "required"),
         "sensitive": folded(role[others] == Role.SENSITIVE, passes[others]),
         "gender": folded((gender == 1).to_numpy(), share.to_numpy()),
