@@ -7,7 +7,7 @@ from typing import Final
 
 from sordino.define import EMOTIONS
 from sordino.policy.budget import Budget
-from sordino.policy.hidden import hidden_columns
+from sordino.policy.hidden import LEVEL_COLUMN, hidden_columns
 from sordino.policy.policy import DIMENSIONS, REST, Policy
 
 
@@ -40,7 +40,7 @@ def explain(policy: Policy, *, fitted: bool = False) -> list[str]:
         if hidden
         else "No attribute of the speaker is hidden.",
         *(_ATTRIBUTES[attribute] for attribute in policy.hide if attribute in _ATTRIBUTES),
-        *map(_columns, policy.columns),
+        *(_columns(entry, fitted) for entry in policy.columns),
         *(
             ["Other emotions have no role: leave such utterances out, or add them to the policy."]
             if policy.is_resolved
@@ -110,21 +110,28 @@ def _sensitive(policy: Policy) -> str:
     )
 
 
-def _columns(entry: str) -> str:
-    """The meaning of an entry of `hide` that names columns of the corpus."""
+def _columns(entry: str, fitted: bool = False) -> str:
+    """The meaning of an entry of `hide` that names columns of the corpus; a fitted release has
+    them.
+    """
+    if entry.startswith(LEVEL_COLUMN):
+        return f"{entry}: in that level, every emotion is audited and bounded against the others."
     columns = hidden_columns(entry)
-    values = "combination of values" if len(columns) > 1 else "value"
+    several = len(columns) > 1
     ranges = [
         f"{name} in the ranges with the edges {', '.join(f'{edge:g}' for edge in edges)}"
         for name, edges in columns
         if edges
     ]
+    values = "combination of values" if several else "value"
     text = f"{entry}: every {values} is audited and bounded against all others"
     text += f", {listed_and(ranges)}." if ranges else "."
-    return (
-        f"{text} Numbers without edges count as above the median or not. The corpus must have "
-        f"{'these columns' if len(columns) > 1 else 'this column'}; otherwise no release is fitted."
-    )
+    if len(ranges) < len(columns):
+        text += " Numbers without edges count as above the median or not."
+    if not fitted:
+        noun = "these columns" if several else "this column"
+        text += f" The corpus must have {noun}; otherwise no release is fitted."
+    return text
 
 
 _ATTRIBUTES: Final = {

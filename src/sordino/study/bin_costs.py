@@ -80,8 +80,9 @@ def bin_costs(
                 informed=True,
                 jobs=jobs,
             )
-            names = {"study": study, "features": features, "seed": options.seed}
-            estimates = measure(guesses, **names, breakdown=False)
+            estimates = measure(
+                guesses, study=study, features=features, seed=options.seed, breakdown=False
+            )
             tables += [
                 table[table["release"] == RELEASE].assign(condition=policy.required_name)
                 for table in (estimates, bound_rows(estimates, units))
