@@ -11,6 +11,7 @@ import pytest
 
 from sordino.corpora import table
 from sordino.corpora.adapters import manifest
+from sordino.corpora.formats.foreign_rows import ForeignRow, Reading
 from sordino.corpora.hidden import check_hidden_columns, columns_with_labels, unlabelled_entries
 from sordino.corpora.table import Corpus
 from sordino.errors import PolicyError
@@ -150,6 +151,20 @@ def test_hostile_labels_cannot_imitate_other_secrets() -> None:
         value = name.removeprefix("accent=")
         assert value.replace("_", "").isalnum()
         assert len(value) <= 40
+
+
+def test_a_table_of_another_tool_keeps_its_further_labels(tmp_path: Path) -> None:
+    for name in ("a.wav", "b.wav"):
+        (tmp_path / name).touch()
+    cells = {"speaker": "1", "gender": "f", "emotion": "sad"}
+    rows = [
+        ForeignRow("row 1", "a.wav", {**cells, "Accent": "Scots", "ill": True, "list": [1]}),
+        ForeignRow("row 2", "b.wav", {**cells, "Accent": "x" * 201, "ill": None, "copy": 1}),
+    ]
+    corpus = Reading().corpus("made", tmp_path, rows, "made")
+    assert corpus.column("accent").tolist() == ["Scots", ""]
+    assert corpus.column("ill").tolist() == ["true", ""]
+    assert columns_with_labels(corpus.table) == ["speaker", "gender", "corpus", "accent", "ill"]
 
 
 def test_a_manifest_keeps_its_further_columns(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_levels_stand_in_the_place_of_emotions() -> None:
     ]  # the level of `other` is unknown
     assert policy.required_emotions == ("low activation", "high activation")
     assert set(corpus.column("emotion")) == {*policy.emotions}
-    assert list(level_notes(corpus)) == [
+    assert level_notes(corpus.notes) == [
         "Levels of activation stand in the place of emotions (derived labels: made)."
     ]
 
@@ -60,7 +60,7 @@ def test_ratings_decide_the_level_where_there_are_some() -> None:
     corpus, _ = keep_levels(speech(**ratings), ACTIVATION)
     assert corpus.column("emotion")[3] == "high activation"  # a bored utterance, rated high
     assert len(corpus) == 7
-    assert "derived" not in next(level_notes(corpus))
+    assert "derived" not in level_notes(corpus.notes)[0]
 
 
 def test_a_class_without_utterances_is_refused() -> None:

@@ -12,7 +12,7 @@ are hidden.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -61,6 +61,6 @@ def keep_levels(corpus: Corpus, policy: Policy) -> tuple[Corpus, Policy]:
     return Corpus(corpus.name, table, notes).select(known), kept
 
 
-def level_notes(corpus: Corpus) -> Iterator[str]:
-    """The notes of `keep_levels` on the origin of the levels."""
-    return (note for note in corpus.notes if note.startswith(_NOTE))
+def level_notes(notes: Iterable[str]) -> list[str]:
+    """Those of the notes of a corpus in which `keep_levels` states the origin of the levels."""
+    return [note for note in notes if note.startswith(_NOTE)]

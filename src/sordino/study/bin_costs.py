@@ -119,6 +119,33 @@ def bin_table(costs: pd.DataFrame) -> Table:
     return Table("Utility, leakage and bounds of `drawn` by the number of bins", heads, groups)
 
 
+def required_table(look: Estimates) -> Table:
+    """F1, U and the AUC of a retrained model for each of several required emotions, one group per
+    release.
+    """
+    groups = []
+    for release in look.releases:
+        rows = []
+        for policy in look.required:
+            for emotion in policy.split("+") if "+" in policy else ():
+                f1, u = (look(metric, release, policy, emotion) for metric in ("f1", "unchanged"))
+                target = f"{emotion}-vs-rest"
+                retrained = look(
+                    "utility_auc", release, policy, knowledge=Knowledge.SEMI_INFORMED, target=target
+                )
+                names = [Cell(release, "name"), Cell(emotion, "name")]
+                cells = [
+                    cell for estimate in (f1, u, retrained) for cell in with_interval(estimate)
+                ]
+                rows.append([*names, *cells])
+        groups.append(rows)
+    heads = [
+        [("", 2), ("F1", 2), ("U", 2), ("retrained, AUC", 2)],
+        [(name, 1) for name in ("release", "emotion", *("value", "95 % interval") * 3)],
+    ]
+    return Table("Every required emotion", heads, groups)
+
+
 def _row(look: Estimates, required: str) -> list[Cell]:
     semi = Knowledge.SEMI_INFORMED
     f1, u = (look(metric, RELEASE, required, Role.REQUIRED) for metric in ("f1", "unchanged"))

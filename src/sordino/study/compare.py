@@ -28,7 +28,7 @@ from sordino.signal import feature_sets
 from sordino.signal.feature_sets import AUTOMATIC
 from sordino.storage import Location
 from sordino.study import minimum, run_record
-from sordino.study.bin_costs import bin_costs, bin_table
+from sordino.study.bin_costs import bin_costs, bin_table, required_table
 from sordino.study.feng2021.report import LEAKAGE, UTILITY
 from sordino.study.policies import check_required, common_emotions, resolve_policies
 from sordino.study.protocol import (
@@ -131,7 +131,7 @@ def compare(
     )
     if len(costs):
         storage.write(out / "bins.csv", release_page.csv(costs))
-    marks = [*confounding(inputs.corpus.table), *level_notes(inputs.corpus)]
+    marks = [*confounding(inputs.corpus.table), *level_notes(inputs.corpus.notes)]
     report = page(guesses, estimates, run, [*notices, *marks], costs)
     run_record.write(estimates, run, out, report, latex=latex)
     return estimates
@@ -175,7 +175,12 @@ def page(
             else []
         ),
         *(
-            [Section("The cost of every further bin", [Text(_BINS), bin_table(costs)])]
+            [
+                Section(
+                    "Several required emotions",
+                    [required_table(look), Text(_BINS), bin_table(costs)],
+                )
+            ]
             if costs is not None and len(costs)
             else []
         ),

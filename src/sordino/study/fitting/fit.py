@@ -249,7 +249,7 @@ class _Procedure:
                 str(name): (int(rows["speaker"].nunique()), len(rows))
                 for name, rows in table.groupby("corpus", sort=False)
             },
-            notices=(*confounding(table), *level_notes(self.inputs.corpus)),
+            notices=(*confounding(table), *level_notes(self.inputs.corpus.notes)),
             conditions=self.inputs.conditions,
             public_space=self.inputs.space is not None,
         )
