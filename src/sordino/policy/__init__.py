@@ -3,12 +3,12 @@
 from sordino.policy.budget import Budget
 from sordino.policy.file import read
 from sordino.policy.hidden import ATTRIBUTES, LEVEL_COLUMN, HiddenColumn, hidden_columns, is_column
-from sordino.policy.policy import DIMENSIONS, MOST_REQUIRED, REST, Knobs, Policy, from_dict
+from sordino.policy.policy import KEPT_LEVELS, MOST_REQUIRED, REST, Knobs, Policy, from_dict
 from sordino.policy.words import explain
 
 __all__ = [
     "ATTRIBUTES",
-    "DIMENSIONS",
+    "KEPT_LEVELS",
     "LEVEL_COLUMN",
     "MOST_REQUIRED",
     "REST",

@@ -19,7 +19,7 @@ from sordino.policy.budget import Budget
 from sordino.policy.hidden import ATTRIBUTES, canonical_entries
 from sordino.progress import listed, quoted
 
-DIMENSIONS: Final = ("activation", "valence")
+KEPT_LEVELS: Final = ("activation", "valence")
 """Values of `required` that keep a level in the place of an emotion, with `sensitive = "rest"`."""
 
 MOST_REQUIRED: Final = 7
@@ -136,7 +136,7 @@ class Policy:
     @property
     def keeps_level(self) -> bool:
         """Whether the level of activation or valence is required, and no emotion."""
-        return self.required in DIMENSIONS and not self.is_resolved
+        return self.required in KEPT_LEVELS and not self.is_resolved
 
     @property
     def is_resolved(self) -> bool:

@@ -8,7 +8,7 @@ from typing import Final
 from sordino.define import EMOTIONS
 from sordino.policy.budget import Budget
 from sordino.policy.hidden import LEVEL_COLUMN, hidden_columns
-from sordino.policy.policy import DIMENSIONS, REST, Policy
+from sordino.policy.policy import KEPT_LEVELS, REST, Policy
 
 
 def explain(policy: Policy, *, fitted: bool = False) -> list[str]:
@@ -52,7 +52,7 @@ def explain(policy: Policy, *, fitted: bool = False) -> list[str]:
             f"{name}: no corpus of sordino has this emotion. It needs labels of your own; "
             "otherwise correct the spelling."
             for name in policy.emotions
-            if name not in EMOTIONS and (name,) != REST and not name.endswith(DIMENSIONS)
+            if name not in EMOTIONS and (name,) != REST and not name.endswith(KEPT_LEVELS)
         ),
         *([] if policy.release or fitted else [_unnamed(policy.budget)]),
         *([] if fitted and policy.budget.auc is None else [_cost_of_auc(policy.budget)]),

@@ -32,7 +32,7 @@ MOST_FOREIGN_ROWS: Final = 1 << 20
 LONGEST_CELL: Final = 1 << 16
 """Characters of a cell."""
 
-LONGEST_LABEL: Final = 200
+LONGEST_FOREIGN_LABEL: Final = 200
 """Characters of a label of a further column."""
 
 REQUIRED: Final = ("speaker", "gender", "emotion")
@@ -159,7 +159,7 @@ def _further(place: str, cells: Mapping[str, Any]) -> Row:
         folded = fold(str(name))
         if is_column(folded) and folded not in ALIASES:
             number = isinstance(value, bool | int | float | np.bool_ | np.integer | np.floating)
-            short = number or (isinstance(value, str) and len(value) <= LONGEST_LABEL)
+            short = number or (isinstance(value, str) and len(value) <= LONGEST_FOREIGN_LABEL)
             labels[folded] = text_of(place, folded, value) if short else ""
     return labels
 

@@ -14,7 +14,7 @@ from sordino.define import secret_title
 from sordino.server.pages.views import Limit, PolicyLimits
 
 MOST_LIMITS: Final = 40
-MOST_ROWS: Final = 1000  # of a list of the card, with side information
+MOST_CARD_ROWS: Final = 1000  # of a list of the card, with side information
 LONGEST_SECRET: Final = 60  # characters
 
 _SENTENCES: Final = {
@@ -90,4 +90,4 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 
 def _list(value: Any) -> list[Any]:
-    return value[:MOST_ROWS] if isinstance(value, list) else []
+    return value[:MOST_CARD_ROWS] if isinstance(value, list) else []
