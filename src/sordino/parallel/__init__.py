@@ -5,8 +5,8 @@
     with parallel.use("tls://host:8786")  the same on a cluster that runs already
 
 A unit should last a second or more; on a cluster shorter ones are grouped. The place of a unit
-changes no value: a function gets the same arguments and the same `sordino.compute_device` everywhere
-and limits its own threads. Large arrays are sent once and are read-only.
+changes no value: a function gets the same arguments and the same `sordino.compute_device`, and
+limits its own threads. Large arrays are sent once and are read-only.
 """
 
 from __future__ import annotations
