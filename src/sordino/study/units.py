@@ -85,8 +85,9 @@ def inputs_digest(inputs: Inputs, options: Options, fitters: Fitters) -> str:
     ]
     space = inputs.space.hash if inputs.space else ""
     content = json.dumps([asdict(options), attackers, space], sort_keys=True) + labels
-    vectors = np.ascontiguousarray(inputs.x).tobytes()
-    return hashlib.sha256(content.encode() + vectors).hexdigest()
+    digest = hashlib.sha256(content.encode())
+    digest.update(np.ascontiguousarray(inputs.x).data)
+    return digest.hexdigest()
 
 
 def cached(space_of: Space) -> Space:
@@ -260,6 +261,8 @@ class _Unit:
                 for audit in audits
             },
         }
+        if "drawn_rows" in audits[0].config:
+            record["drawn_rows"] = audits[0].config["drawn_rows"]
         guesses = pd.concat([audit.predictions for audit in audits], ignore_index=True)
         return self.name, guesses, record
 

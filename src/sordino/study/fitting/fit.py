@@ -38,7 +38,7 @@ from sordino.report.estimate_table import Estimates
 from sordino.report.estimates import measure
 from sordino.signal.feature_sets import AUTOMATIC, check_device, resolve
 from sordino.storage import Location
-from sordino.study import minimum, protocol
+from sordino.study import minimum, protocol, run_record
 from sordino.study.fitting import selection
 from sordino.study.fitting.card import FitResult, JointBounds, PolicyResult
 from sordino.study.fitting.rates import card_rates
@@ -245,7 +245,7 @@ class _Procedure:
                 str(name): (int(rows["speaker"].nunique()), len(rows))
                 for name, rows in table.groupby("corpus", sort=False)
             },
-            notices=tuple(confounding(table)),
+            notices=(*run_record.drawn_rows(self.inputs), *confounding(table)),
             conditions=self.inputs.conditions,
             public_space=self.inputs.space is not None,
         )
