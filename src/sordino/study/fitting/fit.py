@@ -28,7 +28,7 @@ from sordino.corpora.checks.confounding import confounding
 from sordino.corpora.split import DRAWS, Part, Parts
 from sordino.corpora.table import Corpus
 from sordino.errors import PolicyError, ReleaseError
-from sordino.features import CACHE, Preprocess
+from sordino.features import CACHE, Preprocess, large
 from sordino.metrics.bound import Bound
 from sordino.nn.fit import run_plan
 from sordino.policy import Policy
@@ -176,8 +176,9 @@ class _Procedure:
         self.folder, self.jobs = folder, jobs
         self.fitting = inputs.fitting
         self.preprocess = self.scaling(np.arange(len(inputs.x)))
-        self.z = self.preprocess(inputs.x)
-        self.space = cached(lambda rows: self.scaling(rows)(inputs.x))  # shared by all bounds
+        self.z = large.scale(self.preprocess, inputs.x)
+        # shared by all bounds
+        self.space = cached(lambda rows: large.scale(self.scaling(rows), inputs.x))
 
     def scaling(self, rows: Rows) -> Preprocess:
         """The scaled space that these rows decide."""
