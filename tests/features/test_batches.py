@@ -31,7 +31,10 @@ class Mean:
     sampling_rate: int = 16000
     recipe: int = 1
     dims: int = 1
-    names: tuple[str, ...] = ("mean",)
+
+    @property
+    def names(self) -> list[str]:
+        return ["mean"]
 
     @property
     def config(self) -> dict[str, object]:

@@ -69,8 +69,8 @@ def drawn_rows(inputs: Inputs) -> list[str]:
     for parts in inputs.draws:
         for party, sizes in drawn_counts(parts).items():
             counts[party] = max(counts.get(party, sizes), sizes)
-    sizes = ", ".join(f"{rows:,} of {every:,} ({party})" for party, (rows, every) in counts.items())
-    notice = f"Attackers have these rows, drawn evenly over the speakers of each party: {sizes}."
+    text = ", ".join(f"{rows:,} of {every:,} ({party})" for party, (rows, every) in counts.items())
+    notice = f"Attackers have these rows, drawn evenly over the speakers of each party: {text}."
     return [notice] if counts else []
 
 

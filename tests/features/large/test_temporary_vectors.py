@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import tempfile
 from pathlib import Path
 
@@ -21,7 +22,6 @@ from sordino.features.large import (
     mapped,
     scale,
     select_rows,
-    temporary,
 )
 from sordino.features.large import table as table_module
 
@@ -49,7 +49,7 @@ def corpus(rows: NDArray[np.intp]) -> Corpus:
     return table.make("rows", pd.DataFrame({"file": files, "speaker": "s"}))
 
 
-def written(folder: Path, x: NDArray[np.float32]) -> Path:
+def written(folder: Path, x: NDArray[np.floating]) -> Path:
     frame = pd.DataFrame(x, columns=[f"x{number}" for number in range(x.shape[1])])
     frame.insert(0, "file", [f"{row}.wav" for row in range(len(x))])
     frame.to_parquet(folder / "x.parquet")
@@ -98,7 +98,7 @@ def test_a_full_disk_is_an_error_of_storage(
     def full(*_arguments: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(temporary.os, "posix_fallocate", full, raising=False)
+    monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
     with pytest.raises(StorageError, match=r"No space left on device, .*set TMPDIR"):
         read_vectors(written(tmp_path, vectors()), corpus(np.arange(ROWS)))
     assert not [*files.iterdir()]

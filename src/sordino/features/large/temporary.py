@@ -47,7 +47,8 @@ def read_mapped(vectors: VectorRows, rows: Rows) -> Vectors:
                     f"{vectors.table.path}: numbers beyond those of 32 bits among the rows from "
                     f"{start + 1:,}, expected smaller ones: leave those utterances out"
                 )
-            x[np.ix_(to[to >= 0], [place[name] for name in names])] = numbers
+            columns = np.array([place[name] for name in names])
+            x[np.ix_(to[to >= 0], columns)] = numbers
 
     return _filled((len(rows), len(vectors.names)), fill)
 

@@ -111,7 +111,7 @@ class BatchEncoder:
         """Attention; `unused` `(windows, 1, 1, positions)` is -inf behind a window."""
         values = self._linear(self._norm(x, name), f"{name}/linear_0")
         query, key, value = (
-            part.unflatten(-1, (self._shape.heads, -1)).transpose(1, 2)
+            part.view(*part.shape[:2], self._shape.heads, -1).transpose(1, 2)
             for part in values.chunk(3, dim=-1)
         )  # (windows, heads, positions, size); queries are scaled by their weights
         attended = (query @ key.transpose(-1, -2) + unused).softmax(dim=-1) @ value
