@@ -21,8 +21,8 @@ COMPUTE_DEVICES: Final = ("auto", "cpu", "cuda")
 
 _DEVICE: Final[ContextVar[str]] = ContextVar("device", default="auto")
 
-Work = TypeVar("Work")
-Outcome = TypeVar("Outcome")
+Argument = TypeVar("Argument")
+Result = TypeVar("Result")
 
 
 def resolve_device(name: str) -> str:
@@ -72,12 +72,12 @@ def compute_on(name: str) -> Iterator[str]:
         _DEVICE.reset(token)
 
 
-def with_context(function: Callable[[Work], Outcome]) -> Callable[[Work], Outcome]:
+def with_context(function: Callable[[Argument], Result]) -> Callable[[Argument], Result]:
     """The function, which other processes call in the context of this one."""
     device = _DEVICE.get()
     return function if device == "auto" else partial(_call_on, device, function)
 
 
-def _call_on(device: str, function: Callable[[Work], Outcome], unit: Work) -> Outcome:
+def _call_on(device: str, function: Callable[[Argument], Result], unit: Argument) -> Result:
     with compute_on(device):
         return function(unit)

@@ -35,7 +35,7 @@ from sordino.storage import Location
 CACHE: Final = Path("~/.cache/sordino")
 """The default folder of the cache."""
 
-BATCH: Final = 64
+BATCH_SOUNDS: Final = 64
 """Sounds that a process gives to a GPU at once."""
 
 _Result = TypeVar("_Result")
@@ -275,7 +275,9 @@ def _compute_missing(
     if (device := encoding_device(extractor)) != "cpu":
         values_on = partial(values_of, extractor, store, device=device)
         calls = list(sounds.items())
-        groups = [calls[start : start + BATCH] for start in range(0, len(calls), BATCH)]
+        groups = [
+            calls[start : start + BATCH_SOUNDS] for start in range(0, len(calls), BATCH_SOUNDS)
+        ]
         batches = parallel.map(values_on, groups, jobs=jobs)
         return track(chain.from_iterable(batches), label, len(sounds))
     processes = min(parallel.count_workers(jobs), len(sounds))

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 
-from sordino.compute_device import with_context
+from sordino.compute_device import with_context as _with_context
 from sordino.parallel import processes as _processes
 from sordino.parallel.processes import end_processes, exclude_working_folder
 
@@ -50,7 +50,7 @@ def map(
     >>> list(map(abs, [-1, 2], jobs=1))
     [1, 2]
     """
-    cluster, function = _CLUSTER.get(), with_context(function)
+    cluster, function = _CLUSTER.get(), _with_context(function)
     if cluster is not None and jobs != 1 and not threads:
         from sordino.parallel import window
 

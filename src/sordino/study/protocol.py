@@ -355,7 +355,7 @@ def space(inputs: Inputs, parts: Parts, options: Options, transform: Rows | None
     if transform is None:
         transform = inputs.with_copies(parts.transform).rows
     rows = {"transform": transform, "risk": risk, "both": np.concatenate([risk, transform])}
-    return large.scale(inputs.scaling(rows[options.fit_on], options), inputs.x)
+    return large.scale_vectors(inputs.scaling(rows[options.fit_on], options), inputs.x)
 
 
 def parties(parts: Parts) -> dict[str, Rows]:

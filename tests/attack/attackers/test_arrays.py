@@ -39,10 +39,10 @@ def test_scores_of_a_device_are_those_of_numpy(device: str, dimensions: int) -> 
     pairs = zip(attackers(place, dimensions), attackers(dimensions=dimensions), strict=True)
     for tensor, expected in pairs:
         assert tensor.setting == expected.setting
-        limit = arrays.TOLERANCE * np.abs(expected.values).max()
+        limit = arrays.SCORE_TOLERANCE * np.abs(expected.values).max()
         np.testing.assert_allclose(tensor.values, expected.values, rtol=0, atol=limit)
         if expected.transferred is not None and tensor.transferred is not None:
-            limit = arrays.TOLERANCE * np.abs(expected.transferred).max()
+            limit = arrays.SCORE_TOLERANCE * np.abs(expected.transferred).max()
             np.testing.assert_allclose(tensor.transferred, expected.transferred, atol=limit)
 
 

@@ -20,7 +20,7 @@ from sordino.features.large import (
     SPACE_TOLERANCE,
     fit_space,
     mapped,
-    scale,
+    scale_vectors,
     select_rows,
 )
 from sordino.features.large import table as table_module
@@ -87,7 +87,7 @@ def test_rows_and_scaled_space_of_a_file_are_those_in_memory(tmp_path: Path) -> 
     assert isinstance(selected, np.memmap)
     np.testing.assert_array_equal(selected, select_rows(vectors(), rows))
     space, exact = (fit_space(fitter, values, rows) for values in (x, vectors()))
-    z, expected = scale(space, x), scale(exact, vectors())
+    z, expected = scale_vectors(space, x), scale_vectors(exact, vectors())
     assert isinstance(z, np.memmap)
     assert np.abs(z - expected).max() < SPACE_TOLERANCE * np.abs(expected).max()
 

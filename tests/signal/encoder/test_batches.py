@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sordino.signal.encoder import TINY_EN, Speech, encode, is_installed, load_encoder
 from sordino.signal.encoder import batches as batches_module
-from sordino.signal.encoder.batches import TOLERANCE, BatchEncoder
+from sordino.signal.encoder.batches import VECTOR_TOLERANCE, BatchEncoder
 from sordino.signal.encoder.speech import encoder_windows
 from tests.signal.encoder.synthetic_encoder import SMALL, synthetic_arrays, synthetic_encoder
 
@@ -36,7 +36,9 @@ def test_vectors_of_a_batch_are_those_of_a_device(device: str) -> None:
     vectors = synthetic_batch_encoder(device)([[window] for window in synthetic_windows()])
     for vector, window in zip(vectors, synthetic_windows(), strict=True):
         expected = synthetic_encoder()(window).mean(axis=0)
-        np.testing.assert_allclose(vector, expected, rtol=0, atol=TOLERANCE * abs(expected).max())
+        np.testing.assert_allclose(
+            vector, expected, rtol=0, atol=VECTOR_TOLERANCE * abs(expected).max()
+        )
 
 
 def test_windows_of_a_recording_have_one_mean(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,4 +68,6 @@ def test_speech_in_batches_is_speech(device: str) -> None:
     assert len(encoder_windows(sounds[1])) == 2
     for vector, sound in zip(vectors, sounds, strict=True):
         expected = encode(sound, load_encoder(TINY_EN))
-        np.testing.assert_allclose(vector, expected, rtol=0, atol=TOLERANCE * abs(expected).max())
+        np.testing.assert_allclose(
+            vector, expected, rtol=0, atol=VECTOR_TOLERANCE * abs(expected).max()
+        )

@@ -2,7 +2,7 @@
 
 The attackers are written once, with operators, methods and functions of `library` that both have.
 On a processor they have all digits of numpy. On a GPU numbers are float64 too, and sums have
-another order: scores agree to `TOLERANCE`.
+another order: scores agree to `SCORE_TOLERANCE`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Array = Any
 Placement = Callable[[Matrix], Array]
 """From a matrix to the same numbers on a device."""
 
-TOLERANCE: Final = 1e-6
+SCORE_TOLERANCE: Final = 1e-6
 """The largest difference of scores between devices, as a share of the largest score of an attacker.
 """
 

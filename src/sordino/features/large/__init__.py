@@ -10,7 +10,7 @@ from sordino.features.large.table import (
     VectorRows,
     open_vectors,
 )
-from sordino.features.large.temporary import fit_space, read_mapped, scale, select_rows
+from sordino.features.large.temporary import fit_space, read_mapped, scale_vectors, select_rows
 
 __all__ = [
     "LARGEST_WHOLE",
@@ -24,6 +24,6 @@ __all__ = [
     "map_vectors",
     "open_vectors",
     "read_mapped",
-    "scale",
+    "scale_vectors",
     "select_rows",
 ]

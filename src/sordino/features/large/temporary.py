@@ -74,7 +74,7 @@ def fit_space(fitter: PreprocessFitter, x: NDArray[np.floating[Any]], rows: Rows
     )
 
 
-def scale(preprocess: Preprocess, x: NDArray[np.floating[Any]]) -> Vectors:
+def scale_vectors(preprocess: Preprocess, x: NDArray[np.floating[Any]]) -> Vectors:
     """The scaled vectors, `(n, d) -> (n, k)`; in a temporary file if `x` is in a file."""
     if not isinstance(x, np.memmap):
         return preprocess(x)

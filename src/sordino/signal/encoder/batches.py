@@ -5,8 +5,8 @@
       sums    of the outputs over the positions of each window, in float64
 
 The weights are those of the model of a device: rounded to 8 bits, times their scale. Vectors differ
-from those of the model by at most `TOLERANCE`, for sums have another order. All products are in
-float32 without shorter formats (TF32).
+from those of the model by at most `VECTOR_TOLERANCE`, for sums have another order. All products are
+in float32 without shorter formats (TF32).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from sordino.signal.encoder.weights import WeightSource
 if TYPE_CHECKING:
     import torch
 
-TOLERANCE: Final = 1e-5
+VECTOR_TOLERANCE: Final = 1e-5
 """The largest difference of a value between devices, as a share of the largest of a vector."""
 
 MOST_FRAMES: Final = 1 << 16

@@ -176,9 +176,9 @@ class _Procedure:
         self.folder, self.jobs = folder, jobs
         self.fitting = inputs.fitting
         self.preprocess = self.scaling(np.arange(len(inputs.x)))
-        self.z = large.scale(self.preprocess, inputs.x)
+        self.z = large.scale_vectors(self.preprocess, inputs.x)
         # shared by all bounds
-        self.space = cached(lambda rows: large.scale(self.scaling(rows), inputs.x))
+        self.space = cached(lambda rows: large.scale_vectors(self.scaling(rows), inputs.x))
 
     def scaling(self, rows: Rows) -> Preprocess:
         """The scaled space that these rows decide."""
