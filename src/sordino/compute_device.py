@@ -22,7 +22,7 @@ COMPUTE_DEVICES: Final = ("auto", "cpu", "cuda")
 _DEVICE: Final[ContextVar[str]] = ContextVar("device", default="auto")
 
 Argument = TypeVar("Argument")
-Result = TypeVar("Result")
+Answer = TypeVar("Answer")
 
 
 def resolve_device(name: str) -> str:
@@ -72,12 +72,12 @@ def compute_on(name: str) -> Iterator[str]:
         _DEVICE.reset(token)
 
 
-def with_context(function: Callable[[Argument], Result]) -> Callable[[Argument], Result]:
+def with_context(function: Callable[[Argument], Answer]) -> Callable[[Argument], Answer]:
     """The function, which other processes call in the context of this one."""
     device = _DEVICE.get()
     return function if device == "auto" else partial(_call_on, device, function)
 
 
-def _call_on(device: str, function: Callable[[Argument], Result], unit: Argument) -> Result:
+def _call_on(device: str, function: Callable[[Argument], Answer], unit: Argument) -> Answer:
     with compute_on(device):
         return function(unit)
