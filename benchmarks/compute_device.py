@@ -25,8 +25,8 @@ from training import alone, job
 
 from sordino.attack.attackers import kernels
 from sordino.attack.splits import crossfit
-from sordino.compute_device import compute_on, resolve_device
 from sordino.nn import Settings, fit_stacks
+from sordino.parallel.compute_device import compute_on, resolve_device
 from sordino.signal.encoder import BASE, TINY_EN, Speech, is_installed
 
 Part = Callable[[str], Sequence[np.ndarray]]

@@ -28,10 +28,10 @@ import numpy as np
 import torch
 
 from sordino import parallel
-from sordino.compute_device import COMPUTE_DEVICES, resolve_device
 from sordino.nn import Job, ReplacementAutoencoder, Settings, fit_stacks
 from sordino.nn.autoencoder import ReplacementLoss, ReversalTraining
 from sordino.nn.fit import TrainedNetwork, fit
+from sordino.parallel.compute_device import COMPUTE_DEVICES, resolve_device
 
 EMBEDDINGS = (16, 32)
 TOLERANCE = 1e-3

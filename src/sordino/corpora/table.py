@@ -114,6 +114,28 @@ class Corpus:
             )
         return self.select(mask)
 
+    def with_every_emotion(self, emotions: Sequence[str]) -> Corpus:
+        """The utterances with one of these emotions, for a study that needs them all.
+
+        Raises `CorpusError` if the corpus lacks one of the emotions or one gender altogether.
+        """
+        absent = [emotion for emotion in emotions if emotion not in set(self.table["emotion"])]
+        if absent:
+            *first, last = absent
+            names = f"{', '.join(first)} or {last}" if first else last
+            raise CorpusError(
+                f"{self.name}: no {names} utterance, expected {', '.join(emotions)}: complete the "
+                "copy, or add a corpus with the absent emotions"
+            )
+        utterances = self.with_emotions(emotions)
+        genders = sorted(set(utterances.table["gender"]) - {""})
+        if len(genders) < 2:
+            raise CorpusError(
+                f"{self.name}: all speakers of gender {', '.join(genders) or 'unknown'}, expected "
+                "female and male: add speakers of the other gender"
+            )
+        return utterances
+
     def roles(self, policy: Policy) -> NDArray[np.intp]:
         """The true role of each utterance as its code in `Role`, shape `(utterances,)`."""
         return np.array([policy.role(label) for label in self.table["emotion"]], dtype=np.intp)
@@ -283,6 +305,27 @@ def join(corpora: Sequence[Corpus]) -> Corpus:
         table["sentiment"] = table["sentiment"].fillna("")
     notes = tuple(note for corpus in corpora for note in corpus.notes)
     return Corpus("+".join(corpus.name for corpus in corpora), table, notes)
+
+
+def plain_labels(table: pd.DataFrame) -> pd.DataFrame:
+    """The table of a corpus with speakers and sessions as before `make`, without `corpus/`."""
+    return table.assign(
+        **{
+            column: [
+                label.removeprefix(f"{name}/")
+                for label, name in zip(table[column], table["corpus"], strict=True)
+            ]
+            for column in ("speaker", "session")
+        }
+    )
+
+
+def require_sound(corpus: Corpus) -> None:
+    """Raise `CorpusError` for rows of text, which have no recording."""
+    if not corpus.recorded().all():
+        raise CorpusError(
+            f"{corpus.name}: has rows of text without a recording, expected sound: leave them out"
+        )
 
 
 def duplicates(sums: NDArray[np.str_]) -> list[NDArray[np.intp]]:

@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sordino import parallel, plugins, storage
-from sordino.compute_device import compute_device
 from sordino.corpora.checks.recordings import Bad, no_recording, summarise_bad
 from sordino.corpora.table import Corpus
 from sordino.errors import AudioError, FeatureError, StorageError
 from sordino.features.cache import Cache
 from sordino.features.sounds import SoundSource, recordings_of
 from sordino.features.vectors import TABLE_SUFFIXES, read_vectors
+from sordino.parallel.compute_device import compute_device
 from sordino.progress import track
 from sordino.signal.feature_sets import (
     FEATURE_SETS,
@@ -233,7 +233,7 @@ def extractor_config(extractor: Extractor) -> dict[str, object]:
 
 
 def encoding_device(extractor: Extractor) -> str:
-    """`cuda` if a GPU computes the values in batches (`sordino.compute_device`), else `cpu`."""
+    """`cuda` if a GPU computes the values in batches, else `cpu`."""
     batches = _is_own(extractor) and isinstance(extractor, BatchExtractor)
     return compute_device() if batches else "cpu"
 

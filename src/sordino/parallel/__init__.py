@@ -5,8 +5,8 @@
     with parallel.use("tls://host:8786")  the same on a cluster that runs already
 
 A unit should last a second or more; on a cluster shorter ones are grouped. The place of a unit
-changes no value: a function gets the same arguments and the same `sordino.compute_device`, and
-limits its own threads. Large arrays are sent once and are read-only.
+changes no value: a function gets the same arguments and the same `compute_device`, and limits its
+own threads. Large arrays are sent once and are read-only.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 
-from sordino.compute_device import with_context as _with_context
 from sordino.parallel import processes as _processes
+from sordino.parallel.compute_device import with_context as _with_context
 from sordino.parallel.processes import end_processes, exclude_working_folder
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-from sordino.compute_device import with_context
+from sordino.parallel.compute_device import with_context
 
 Work = TypeVar("Work")
 """A unit."""

@@ -5,17 +5,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
 from typing import Any, Final
 
 import pandas as pd
 
 from sordino.attack.vectors.result import AuditResult
+from sordino.record import settled, versions
 from sordino.report.estimate_table import Estimates
-from sordino.report.record import settled, versions
 from sordino.report.vector_sections import above_original, best_attacker
 
 RECORD_FORMAT: Final = 1
@@ -114,14 +112,3 @@ def _identity(look: Estimates) -> dict[str, Any]:
         for name, figure in figures.items()
         if figure.n
     }
-
-
-def audit_schema() -> dict[str, Any]:
-    """The JSON Schema of a record (draft 2020-12).
-
-    >>> audit_schema()["title"]
-    'Record of an audit by sordino'
-    """
-    text = resources.files("sordino.report").joinpath("audit.schema.json").read_text("utf-8")
-    content: dict[str, Any] = json.loads(text)
-    return content

@@ -272,8 +272,8 @@ def resolve(name: str) -> str:
     """
     if name in FEATURE_SETS:
         return name
+    storage.location(name)  # refuses credentials before a message has the name
     if "://" in name:
-        storage.location(name)  # refuses credentials before a message has the name
         return name
     if name == AUTOMATIC:
         return _SPEECH.name if has_weights(_SPEECH.name) else _MEL.name

@@ -18,11 +18,12 @@ from sordino import attack, plugins, release, storage
 from sordino.attack import RiskFitter
 from sordino.attack.attackers import estimators
 from sordino.corpora import split
+from sordino.corpora.checks.published import FENG2021_EMOTIONS
 from sordino.corpora.copies import part_with_copies, with_copies
 from sordino.corpora.split import DRAWS, Part, Parts
 from sordino.corpora.table import Corpus
 from sordino.define import GENDERS
-from sordino.errors import AttackError, CorpusError, FeatureError, ReleaseError, SplitError
+from sordino.errors import AttackError, FeatureError, ReleaseError, SplitError
 from sordino.features import CACHE, FEATURE_SETS, Preprocess, PreprocessFitter, large
 from sordino.features.copies import COPIES
 from sordino.features.renderings import condition_record
@@ -35,7 +36,7 @@ from sordino.study.noise import noises_of
 from sordino.study.vectors import feature_vectors
 from sordino.types import Rows, Vectors
 
-FOUR_EMOTIONS: Final = ("neutral", "happy", "sad", "angry")
+FOUR_EMOTIONS: Final = FENG2021_EMOTIONS
 """The emotions of Feng and Narayanan (2021)."""
 
 POLICIES: Final = (
@@ -258,7 +259,7 @@ def prepare(
     table of vectors and for noise without copies, and the errors of `sordino.features.extract`.
     """
     sounds = noises_of(options.conditions, noise)
-    utterances = select(corpus, emotions)
+    utterances = corpus.with_every_emotion(emotions)
     sums = utterances.checksums()
     parts = draws(utterances, options, sums, emotions)[:max_draws]
     if require_validation:
@@ -282,32 +283,6 @@ def _check_public(public: Corpus, sums: NDArray[np.str_]) -> None:
             f"{shared} recordings of the study are among the public ones ({public.name}), which "
             "decide the scaled space: expected recordings of other people: name another corpus"
         )
-
-
-def select(corpus: Corpus, emotions: Sequence[str] = FOUR_EMOTIONS) -> Corpus:
-    """The utterances with one of these emotions.
-
-    Raises `CorpusError` if the corpus lacks one of the emotions or one gender altogether.
-    """
-    absent = [emotion for emotion in emotions if emotion not in set(corpus.table["emotion"])]
-    if absent:
-        raise CorpusError(
-            f"{corpus.name}: no {_alternatives(absent)} utterance, expected {', '.join(emotions)}: "
-            "complete the copy, or add a corpus with the absent emotions"
-        )
-    utterances = corpus.with_emotions(emotions)
-    genders = sorted(set(utterances.table["gender"]) - {""})
-    if len(genders) < 2:
-        raise CorpusError(
-            f"{corpus.name}: all speakers of gender {', '.join(genders) or 'unknown'}, expected "
-            "female and male: add speakers of the other gender"
-        )
-    return utterances
-
-
-def _alternatives(names: Sequence[str]) -> str:
-    """Names in a sentence: happy, sad or angry."""
-    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def draws(

@@ -23,12 +23,12 @@ from threadpoolctl import threadpool_limits
 from sordino import attack, parallel, plugins
 from sordino.attack import RiskAttacker
 from sordino.checkpoints import Finished
-from sordino.compute_device import compute_device
 from sordino.corpora.split import Parts
 from sordino.errors import ReleaseError
 from sordino.metrics.bound import Bound
 from sordino.nn.fit import Plan, run_plan, run_rounds
 from sordino.nn.stack import fit_stacks
+from sordino.parallel.compute_device import compute_device
 from sordino.policy import Policy
 from sordino.release import Drawn, DrawnFitter, Fitter, MixtureFitter, Release, plan_all
 from sordino.release.drawn.fit import Space, bounds_of_decisions, crossfit_decisions
@@ -57,8 +57,8 @@ def predictions(
     The columns of the guesses are `sordino.attack.PREDICTION_COLUMNS`.
 
     Finished units are read from `folder`. On a CPU, each core runs one unit at a time with one
-    thread. With a GPU (`sordino.compute_device`), the networks of all units are first trained there
-    as stacks.
+    thread. With a GPU (`sordino.parallel.compute_device`), the networks of all units are first
+    trained there as stacks.
 
     `informed=False` leaves out informed attackers, membership inference and bounds. A choice
     between releases needs none of them.

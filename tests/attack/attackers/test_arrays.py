@@ -11,7 +11,7 @@ import torch
 from sordino.attack.attackers import arrays, kernels
 from sordino.attack.attackers.kernels import Scores
 from sordino.attack.splits import crossfit
-from sordino.compute_device import compute_on
+from sordino.parallel.compute_device import compute_on
 
 DEVICES = [
     "cpu",

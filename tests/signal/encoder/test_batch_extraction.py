@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sordino.compute_device import compute_on
 from sordino.corpora.checks.recordings import Bad
 from sordino.errors import AudioError
 from sordino.features.cache import Cache
 from sordino.features.extract import encoding_device, extractor_config, values_of
 from sordino.features.sounds import SoundSource
+from sordino.parallel.compute_device import compute_on
 from sordino.signal.feature_sets import FEATURE_SETS, BatchExtractor, Joined
 from sordino.signal.mel import Mel
 

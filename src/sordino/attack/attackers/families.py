@@ -24,7 +24,7 @@ from sordino.attack.significance import permutation_test
 from sordino.attack.significance.permutation_test import AttackerStatistic
 from sordino.attack.splits import SplitPlan
 from sordino.checkpoints import Checkpoints, Finished, identity
-from sordino.compute_device import compute_device
+from sordino.parallel.compute_device import compute_device
 from sordino.storage import Location
 from sordino.types import Matrix
 

@@ -39,8 +39,8 @@ from sordino.attack.attackers.nearest import nearest, squared_distances
 from sordino.attack.attackers.ridge import centre, linear_ridge_scores, ridge_scores
 from sordino.attack.attackers.scaling import ROUNDING
 from sordino.attack.splits import SplitPlan
-from sordino.compute_device import compute_device
 from sordino.errors import AttackError
+from sordino.parallel.compute_device import compute_device
 from sordino.types import Matrix, Rows
 
 RIDGES: Final = (0.1, 0.001, 1e-6)
@@ -155,7 +155,12 @@ def scale(
     """
     train_rows = np.arange(len(x)) if train_rows is None else train_rows
     z, mean, spread, power = scaling.moments(x, train_rows, size)
-    z, varied = z - mean, spread > 0
+    return _standardise(z - mean, spread, power, per_dimension)
+
+
+def _standardise(z: Matrix, spread: Matrix, power: NDArray[np.intc], per_dimension: bool) -> Matrix:
+    """`scale` of centred rows with the moments of `scaling.moments`."""
+    varied = spread > 0
     z, spread, power = z[:, varied], spread[varied], power[varied]
     if not per_dimension and len(spread):
         shift = power - power.max()
@@ -213,7 +218,7 @@ def scores(
     speakers. `scales`: whether each dimension is divided by its own standard deviation. `others`
     `(n, d)` are other vectors of the same rows: linear and polynomial attackers score them too
     (`Scores.transferred`). `place` puts vectors on a device, by default that of
-    `sordino.compute_device`; scores are in numpy.
+    `sordino.parallel.compute_device`; scores are in numpy.
     """
     train_rows, place = plan.train_rows, place or arrays.placement(compute_device())
     curved = [family for family in families if family != "linear"]
@@ -234,11 +239,12 @@ def scores(
             continue
         placed[0] = placed[0][distinct.first]
         inners = [_inner_products(rows, placed[0]) for rows in placed]
+        mean = None if speaker is None else mean_operator(speaker, distinct.code)
         for name, grams in _grams(inners, distinct.code[train_rows], curved):
             values = ridge_scores(grams, labels, plan, RIDGES, distinct=distinct)
             yield from _row_scores(name, scaling_name, values, copies, plan)
-            if speaker is not None:
-                gram = _of_speakers(grams[0], mean_operator(speaker, distinct.code))
+            if speaker is not None and mean is not None:
+                gram = _of_speakers(grams[0], mean)
                 yield from _speaker_scores(name, scaling_name, gram, labels, plan, speaker)
         if "nearest" in families:
             squared = arrays.to_numpy(squared_distances(inners[0]))
@@ -270,9 +276,9 @@ def _centred_scores(
         return
     centred = place(scale(_centre_speakers(x, speaker), per_dimension, several, size))
     scaling_name = "each dimension scaled" if per_dimension else "one scale"
-    setting = f"{scaling_name}, {CENTRED_SETTING}"
+    setting, mean = f"{scaling_name}, {CENTRED_SETTING}", mean_operator(speaker)
     for name, (kernel,) in _grams([_inner_products(centred)], several, families):
-        gram = _of_speakers(kernel, mean_operator(speaker))
+        gram = _of_speakers(kernel, mean)
         yield from _speaker_scores(name, setting, gram, labels, plan, speaker, rows == 1)
 
 
@@ -385,14 +391,6 @@ def _scale_others(
     """Other vectors, scaled as `scale` does `x`, and clipped to `MAX_DISTANCE`."""
     _, mean, spread, power = scaling.moments(x, train_rows)
     with np.errstate(over="ignore"):
-        y = np.ldexp(np.asarray(others, np.float64), -power)
-    varied = spread > 0
-    spread, shift = spread[varied], power[varied] - power[varied].max(initial=0)
-    y, mean = y[:, varied], mean[varied]
-    size: Any = spread
-    if not per_dimension and len(spread):
-        y, mean = (np.ldexp(values, shift) for values in (y, mean))
-        size = np.sqrt(np.mean(np.ldexp(spread, shift) ** 2))
-    with np.errstate(over="ignore"):
-        scaled: Matrix = np.clip((y - mean) / size, -MAX_DISTANCE, MAX_DISTANCE)
-    return scaled
+        y = np.ldexp(np.asarray(others, np.float64), -power) - mean
+        scaled = _standardise(y, spread, power, per_dimension)
+    return np.clip(scaled, -MAX_DISTANCE, MAX_DISTANCE)

@@ -22,8 +22,9 @@ from sordino.cli.options import (
     corpora_from,
     resolve_features,
 )
-from sordino.cli.output import announce, print_conditions, warn
+from sordino.cli.output import print_conditions, warn
 from sordino.errors import AttackError, SplitError
+from sordino.progress import announce
 
 if TYPE_CHECKING:
     from sordino.corpora.table import Corpus

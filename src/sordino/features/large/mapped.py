@@ -23,6 +23,7 @@ from sordino.features.preprocess import (
     Preprocess,
     PreprocessFitter,
     check_features,
+    check_two_rows,
     inverse_spread,
     scale_rows,
 )
@@ -92,10 +93,7 @@ def fit_blocks(fitter: PreprocessFitter, x: RowArray) -> Preprocess:
     directions below `WEAKEST_DIRECTION` are left out. Raises `FeatureError` as `fit` does.
     """
     low, high = fitter.clip_range()
-    if len(x) < 2:
-        raise FeatureError(
-            "one row, expected at least two to see how they differ: fit on more utterances"
-        )
+    check_two_rows(x)
     offset, factor = _scale(fitter.scale, x)
 
     def blocks() -> Iterator[Matrix]:

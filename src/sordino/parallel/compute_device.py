@@ -22,7 +22,7 @@ COMPUTE_DEVICES: Final = ("auto", "cpu", "cuda")
 _DEVICE: Final[ContextVar[str]] = ContextVar("device", default="auto")
 
 Argument = TypeVar("Argument")
-Answer = TypeVar("Answer")
+Value = TypeVar("Value")
 
 
 def resolve_device(name: str) -> str:
@@ -72,12 +72,12 @@ def compute_on(name: str) -> Iterator[str]:
         _DEVICE.reset(token)
 
 
-def with_context(function: Callable[[Argument], Answer]) -> Callable[[Argument], Answer]:
+def with_context(function: Callable[[Argument], Value]) -> Callable[[Argument], Value]:
     """The function, which other processes call in the context of this one."""
     device = _DEVICE.get()
     return function if device == "auto" else partial(_call_on, device, function)
 
 
-def _call_on(device: str, function: Callable[[Argument], Answer], unit: Argument) -> Answer:
+def _call_on(device: str, function: Callable[[Argument], Value], unit: Argument) -> Value:
     with compute_on(device):
         return function(unit)

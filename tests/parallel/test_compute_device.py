@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from sordino import parallel
-from sordino.compute_device import compute_device, compute_on, resolve_device, with_context
 from sordino.errors import StudyError
+from sordino.parallel.compute_device import compute_device, compute_on, resolve_device, with_context
 
 
 def test_a_context_decides_the_device() -> None:
