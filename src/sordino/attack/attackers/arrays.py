@@ -32,11 +32,11 @@ def placement(device: str) -> Placement:
     return _unchanged if device == "cpu" else partial(as_tensor, device=device)
 
 
-def as_tensor(values: Matrix, device: object) -> Array:
+def as_tensor(values: Matrix, device: Any) -> Array:
     """A float64 tensor on a device of PyTorch."""
     import torch  # here: on a processor no tensor is made
 
-    return torch.as_tensor(np.ascontiguousarray(values, np.float64), device=device)  # type: ignore[arg-type]
+    return torch.as_tensor(np.ascontiguousarray(values, np.float64), device=device)
 
 
 def like(values: Matrix, other: Array) -> Array:
