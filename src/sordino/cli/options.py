@@ -62,11 +62,11 @@ def use_cluster(context: typer.Context, address: str | None) -> str | None:
 
 
 def use_device(context: typer.Context, device: str) -> str:
-    """Train networks on a device until the verb ends; `auto` is decided where a network is."""
+    """Compute on a device until the verb ends; `auto` is decided where something is computed."""
     if device != "auto" and not context.resilient_parsing:
-        from sordino.nn import train_on  # imported here: it loads PyTorch
+        from sordino.parallel.compute_device import compute_on
 
-        context.with_resource(train_on(device))
+        context.with_resource(compute_on(device))
     return device
 
 
@@ -126,7 +126,8 @@ DeviceOption = Annotated[
     typer.Option(
         "--device",
         callback=use_device,
-        help="Where releases that are networks are trained; auto: on a CUDA GPU if there is one.",
+        help="Where networks are trained, and encoders and kernel attackers computed; auto: on a "
+        "CUDA GPU if there is one.",
     ),
 ]
 ClusterOption = Annotated[

@@ -10,8 +10,6 @@ from typing import Any, Final
 import pandas as pd
 
 from sordino import storage
-from sordino.corpora.checks.confounding import confounding
-from sordino.corpora.level_classes import level_notes
 from sordino.corpora.table import Corpus
 from sordino.define import Knowledge, Role, secret_title
 from sordino.features import CACHE
@@ -131,8 +129,8 @@ def compare(
     )
     if len(costs):
         storage.write(out / "bins.csv", release_page.csv(costs))
-    marks = [*confounding(inputs.corpus.table), *level_notes(inputs.corpus.notes)]
-    report = page(guesses, estimates, run, [*notices, *marks], costs)
+    notices = [*notices, *run_record.data_notices(inputs)]
+    report = page(guesses, estimates, run, notices, costs)
     run_record.write(estimates, run, out, report, latex=latex)
     return estimates
 

@@ -49,18 +49,19 @@ def fit(
     """
     x: Matrix = np.asarray(z, np.float64)
     centre = x.mean(axis=0)
-    x = x - centre
+    x = x - centre  # the only copy: later steps write to it
     groups = _Groups(speaker, np.zeros(len(x)) if corpus is None else corpus)
     shifts = [np.zeros((1, x.shape[1]))]
     for codes in factors:
         values = int(codes.max(initial=-1)) + 1
         if values > 1 and len({*codes.tolist()} - {-1}) == values:
             shift = groups.shifts(x, emotion, codes, values)
-            x = x - np.vstack([shift, np.zeros_like(shift[:1])])[codes]  # -1, unknown, gives 0
+            x -= np.vstack([shift, np.zeros_like(shift[:1])])[codes]  # -1, unknown, gives 0
             shifts.append(shift)
     means = np.stack([groups.mean(x, emotion == code) for code in range(emotion.max() + 1)])
     pairs = means[:, None] + combinations(shifts[1:] or shifts)  # (emotions, combinations, d)
-    residual = groups.weighted(x - means[emotion], emotion)
+    x -= means[emotion]
+    residual = groups.weighted(x, emotion)
     w = discriminant(residual, pairs.reshape(-1, x.shape[1]), shrinkage).reshape(pairs.shape)
     b = -(w * pairs).sum(axis=-1) / 2 - w @ centre
     return Scorer({"scorer.w": w, "scorer.b": b})
@@ -130,9 +131,11 @@ class _Groups:
         return shifts
 
     def weighted(self, residual: Matrix, emotion: Rows) -> Matrix:
-        """Residuals `(n, d)` whose covariance has the same share of each emotion of each corpus."""
+        """Residuals `(n, d)` whose covariance has the same share of each emotion of each corpus;
+        they replace `residual`.
+        """
         corpus = np.unique(self.corpus, return_inverse=True)[1]
         cell = np.unique(np.stack([corpus, emotion]), axis=1, return_inverse=True)[1].ravel()
         count = np.bincount(cell)
-        scaled: Matrix = residual * np.sqrt(len(cell) / len(count) / count[cell])[:, None]
-        return scaled
+        residual *= np.sqrt(len(cell) / len(count) / count[cell])[:, None]
+        return residual
