@@ -48,6 +48,7 @@ def run(
     families: Sequence[str] = QUICK,
     seed: int = 0,
     informed: bool = True,
+    released: NDArray[np.float32] | None = None,
 ) -> AttackResult:
     """Predictions for released test utterances by attackers of the risk party.
 
@@ -69,13 +70,15 @@ def run(
     is attacked like gender, and identity by attackers with utterances of the tested speakers, if
     the policy hides them. Hidden attributes without labels are listed in the config, `unlabelled`.
 
-    `z` is `(utterances, d)` in the scaled space, in the corpus' row order. Raises `AttackError` if
-    the test part lacks a role or a gender, the risk party has too few speakers for a value of a
-    secret, or vectors are missing.
+    `z` is `(utterances, d)` in the scaled space, in the corpus' row order. `released`, of the same
+    shape, are the released vectors of a release that changes recordings and maps no vector.
+
+    Raises `AttackError` if the test part lacks a role or a gender, the risk party has too few
+    speakers for a value of a secret, or vectors are missing.
     """
     _check_inputs(z, corpus.roles(policy), corpus.genders(), parts.test, families)
     ignorant = ignorant or RiskFitter(policy, seed=seed).fit(z, corpus, parts.risk)
-    setting = AttackSetting(release, z, corpus, parts, policy, families, seed)
+    setting = AttackSetting(release, z, corpus, parts, policy, families, seed, released)
     targets, unlabelled = _targets(setting, policy)
     retraining = [block for target in targets for block in setting.retraining(target, informed)]
     retraining += setting.emotions()

@@ -171,7 +171,8 @@ ReleasesOption = Annotated[
     typer.Option(
         "--release",
         metavar="NAME",
-        help="Evaluate only this release; repeatable. MODULE:FITTER is one of your own.",
+        help="Evaluate only this release; repeatable. MODULE:FITTER is one of your own; peers are "
+        "methods of other people: aibt, learned-noise, mcadams, chimera (extra peers), and leace.",
     ),
 ]
 _FEATURES_HELP: Final = (
@@ -327,10 +328,14 @@ def resolve_features(features: str, encoder: Path | None = None) -> str:
 
 
 def resolve_releases(references: Sequence[str] | None) -> tuple[str, ...]:
-    """The names of the releases of `--release`, which may be the user's own; none if none came."""
-    from sordino.release import resolve
+    """The names of the releases of `--release`, which may be the user's own; none if none came.
+    `peers` stands for `leace` and the releases of `sordino.release.PEERS`.
+    """
+    from sordino.release import PEERS, resolve
 
-    names = [resolve(reference).name for reference in dict.fromkeys(references or ())]
+    groups = {"peers": ("leace", *PEERS)}
+    singles = [name for item in references or () for name in groups.get(item, (item,))]
+    names = [resolve(reference).name for reference in dict.fromkeys(singles)]
     twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
     if twice:
         raise PluginError(f"two releases {twice[0]!r}, expected different names: rename a fitter")

@@ -1,0 +1,60 @@
+"""Release `chimera`: recordings that the package `chimera-voice` changed.
+
+It moves pitch (4 to 8 semitones) and formants (12 to 20 %) with Praat, and adds slight noise. Both
+follow from a key, here one for each speaker. Source: the package, at its defaults. A recording
+counts as one voice; the package would otherwise look for two to eight. Segments without detected
+voice stay unchanged.
+
+Praat draws random numbers, so the package alone gives other samples in each call. Here Praat's
+generator is seeded from the key and the recording.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sordino.release.peers.packages import require_package
+from sordino.signal.audio import SAMPLING_RATE
+from sordino.types import Samples
+
+
+@dataclass(frozen=True)
+class Chimera:
+    """`intensity`: 0 to 1; more moves pitch and formants further."""
+
+    intensity: float = 1.0
+    name = "chimera"
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The settings and the versions of the packages."""
+        require_package("chimera", self.name)
+        require_package("parselmouth", self.name)
+        packages = ("chimera-voice", "praat-parselmouth")
+        return {**asdict(self), **{name: importlib.metadata.version(name) for name in packages}}
+
+    def __call__(self, samples: Samples, key: str) -> NDArray[np.float64]:
+        """The changed samples, `(samples,)`."""
+        package = require_package("chimera", self.name)
+        run_praat = require_package("parselmouth.praat", self.name).run
+        digest = hashlib.sha256(key.encode() + samples.tobytes()).digest()
+        seed = int.from_bytes(digest[:4], "big")
+        run_praat(f"random_initializeWithSeedUnsafelyButPredictably ({seed})")
+        try:
+            result = package.mask_array(
+                samples.astype(np.float64),
+                SAMPLING_RATE,
+                key=key,
+                intensity=self.intensity,
+                n_speakers=1,
+            )
+        finally:
+            run_praat("random_initializeSafelyAndUnpredictably ()")
+        return np.asarray(result.audio, np.float64)
