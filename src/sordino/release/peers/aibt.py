@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -30,13 +30,13 @@ from sordino.define import Role
 from sordino.nn.fit import Plan, run_plan
 from sordino.policy import Policy
 from sordino.release.array_release import ArrayRelease
-from sordino.release.peers.packages import require_package
+from sordino.release.peers.packages import needed_by
 from sordino.release.protocol import as_vectors
 from sordino.release.training_rows import TrainingRows, hidden
 from sordino.types import Codes, Matrix, Rows, Vectors
 
-NAME = "aibt"
-MODEL = "model."
+NAME: Final = "aibt"
+MODEL: Final = "model."
 """Start of the names of the arrays of the network."""
 
 
@@ -86,7 +86,7 @@ class BottleneckFitter:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        require_package("aibt", NAME)  # before a study computes anything
+        _package()  # refuses before a study computes anything
 
     def fit(self, z: Vectors, corpus: Corpus, part: Part) -> Bottleneck:
         """The release, fitted on the rows of one party: `z` is `(utterances, d)` in the corpus' row
@@ -113,7 +113,7 @@ class BottleneckFitter:
         required = (role[fitting] == Role.REQUIRED).astype(np.int64)
         with torch.random.fork_rng(devices=[]):  # the package draws from torch's own generator
             torch.manual_seed(self.seed)
-            training = require_package("aibt", NAME).AIBTFL(
+            training = _package().AIBTFL(
                 _new_model(config), 1, lambda_kl=self.kl, lambda_adv=self.adversarial
             )
             training.setup_clients([(inputs, required)], [secret.astype(np.int64)])
@@ -126,9 +126,16 @@ class BottleneckFitter:
         return Bottleneck(NAME, config, arrays)
 
 
+def _package() -> Any:
+    """The package aibt-fl. Raises `DependencyError` where it is absent."""
+    with needed_by(NAME):
+        import aibt
+    return aibt
+
+
 def _new_model(config: Mapping[str, Any]) -> Any:
     """The untrained model of the package."""
-    return require_package("aibt", NAME).create_aibt_model(
+    return _package().create_aibt_model(
         config["width"], 2, latent_dim=config["latent"], num_sensitive_classes=config["classes"]
     )
 

@@ -13,16 +13,18 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sordino.release.peers.packages import require_package
+from sordino.release.peers.packages import needed_by
 from sordino.signal.audio import SAMPLING_RATE
 from sordino.types import Samples
+
+NAME: Final = "chimera"
 
 
 @dataclass(frozen=True)
@@ -30,25 +32,23 @@ class Chimera:
     """`intensity`: 0 to 1; more moves pitch and formants further."""
 
     intensity: float = 1.0
-    name = "chimera"
+    name = NAME
 
     @property
     def config(self) -> Mapping[str, Any]:
         """The settings and the versions of the packages."""
-        require_package("chimera", self.name)
-        require_package("parselmouth", self.name)
+        _import_packages()
         packages = ("chimera-voice", "praat-parselmouth")
         return {**asdict(self), **{name: importlib.metadata.version(name) for name in packages}}
 
     def __call__(self, samples: Samples, key: str) -> NDArray[np.float64]:
         """The changed samples, `(samples,)`."""
-        package = require_package("chimera", self.name)
-        run_praat = require_package("parselmouth.praat", self.name).run
+        mask_array, run_praat = _import_packages()
         digest = hashlib.sha256(key.encode() + samples.tobytes()).digest()
         seed = int.from_bytes(digest[:4], "big")
         run_praat(f"random_initializeWithSeedUnsafelyButPredictably ({seed})")
         try:
-            result = package.mask_array(
+            result = mask_array(
                 samples.astype(np.float64),
                 SAMPLING_RATE,
                 key=key,
@@ -58,3 +58,11 @@ class Chimera:
         finally:
             run_praat("random_initializeSafelyAndUnpredictably ()")
         return np.asarray(result.audio, np.float64)
+
+
+def _import_packages() -> tuple[Callable[..., Any], Callable[[str], Any]]:
+    """The change of chimera-voice, and a command of Praat."""
+    with needed_by(NAME):
+        from chimera import mask_array
+        from parselmouth.praat import run
+    return mask_array, run

@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -37,8 +37,8 @@ from sordino.release.protocol import as_vectors
 from sordino.release.training_rows import TrainingRows
 from sordino.types import Vectors
 
-NAME = "learned-noise"
-HIDDEN = 32
+NAME: Final = "learned-noise"
+HIDDEN: Final = 32
 """Units of the classifier."""
 
 

@@ -20,12 +20,14 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from scipy.linalg import solve_toeplitz
 from scipy.signal import lfilter
 
 from sordino.features.renderings import seeded
 from sordino.signal.audio import SAMPLING_RATE
 from sordino.types import Samples
+
+Signal = NDArray[np.float64]
+"""Samples, frames or filters in the precision of linear algebra."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class McAdams:
         """The McAdams coefficient of a key."""
         return float(seeded(self.name, key).uniform(self.lowest, self.highest))
 
-    def __call__(self, samples: Samples, key: str) -> NDArray[np.float64]:
+    def __call__(self, samples: Samples, key: str) -> Signal:
         """The changed samples, `(samples,)`."""
         return shift_formants(
             samples.astype(np.float64),
@@ -61,34 +63,51 @@ class McAdams:
         )
 
 
-def shift_formants(
-    samples: NDArray[np.float64], coefficient: float, order: int, hop: int
-) -> NDArray[np.float64]:
+def shift_formants(samples: Signal, coefficient: float, order: int, hop: int) -> Signal:
     """Samples with moved poles, `(samples,)`, in frames of two hops."""
     window = np.sin(np.pi * (np.arange(2 * hop) + 0.5) / (2 * hop))  # its squares add up to 1
     padded = np.pad(samples, (hop, 2 * hop))
+    frames = sliding_window_view(padded, 2 * hop)[::hop] * window
+    predictors = linear_prediction(frames, order)
+    filters = move_poles(predictors, coefficient)
     out = np.zeros_like(padded)
-    for start, frame in enumerate(sliding_window_view(padded, 2 * hop)[::hop] * window):
-        if frame.any():
-            predictor = linear_prediction(frame, order)
-            source = lfilter(predictor, [1.0], frame)
-            moved = lfilter([1.0], move_poles(predictor, coefficient), source)
-            out[start * hop : (start + 2) * hop] += moved * window
+    for number, (frame, predictor, moved) in enumerate(
+        zip(frames, predictors, filters, strict=True)
+    ):
+        source = lfilter(predictor, [1.0], frame)
+        out[number * hop : (number + 2) * hop] += lfilter([1.0], moved, source) * window
     changed = out[hop : hop + len(samples)]
     peak = np.abs(changed).max(initial=0)
     return changed * (np.abs(samples).max(initial=0) / peak) if peak else changed
 
 
-def linear_prediction(frame: NDArray[np.float64], order: int) -> NDArray[np.float64]:
-    """The coefficients of the prediction error filter, `(order + 1,)`, the first of them 1."""
-    lags = np.correlate(frame, frame, "full")[len(frame) - 1 : len(frame) + order]
-    lags[0] *= 1 + 1e-9  # white noise at −90 dB keeps the poles inside the unit circle
-    return np.concatenate([[1.0], -solve_toeplitz(lags[:order], lags[1:])])
+def linear_prediction(frames: Signal, order: int) -> Signal:
+    """The prediction error filter of each frame, `(frames, order + 1)`; its first number is 1.
+
+    Autocorrelation method: the Toeplitz matrix of the lags, times the predictor, is the lags.
+    """
+    spectrum = np.abs(np.fft.rfft(frames, 2 * frames.shape[1])) ** 2
+    lags = np.fft.irfft(spectrum)[:, : order + 1]
+    lags[:, 0] *= 1 + 1e-9  # white noise at −90 dB keeps the poles inside the unit circle
+    lags[lags[:, 0] <= 0, 0] = 1  # silence
+    distance = np.abs(np.subtract.outer(np.arange(order), np.arange(order)))
+    predictor = np.linalg.solve(lags[:, distance], lags[:, 1:, None])[..., 0]
+    return np.concatenate([np.ones((len(frames), 1)), -predictor], axis=1)
 
 
-def move_poles(predictor: NDArray[np.float64], coefficient: float) -> NDArray[np.float64]:
-    """The filter after its complex poles moved; their distance from 0 stays, so it is stable."""
-    poles = np.roots(predictor)
+def move_poles(predictors: Signal, coefficient: float) -> Signal:
+    """The filters after their complex poles moved, `(frames, order + 1)`. The distances of the
+    poles from 0 stay, so the filters stay stable.
+    """
+    order = predictors.shape[1] - 1
+    companion = np.repeat(np.eye(order, k=-1)[None], len(predictors), axis=0)
+    companion[:, 0] = -predictors[:, 1:]
+    poles = np.linalg.eigvals(companion)
     angle = np.angle(poles)
     moved = np.abs(poles) * np.exp(1j * np.sign(angle) * np.abs(angle) ** coefficient)
-    return np.poly(np.where(np.isreal(poles), poles, moved)).real
+    moved = np.where(poles.imag == 0, poles, moved)
+    filters = np.zeros((len(predictors), order + 1), complex)
+    filters[:, 0] = 1
+    for pole in moved.T:  # multiply by 1 - pole / z
+        filters[:, 1:] -= filters[:, :-1] * pole[:, None]
+    return filters.real

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
-from types import ModuleType
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from sordino.errors import DependencyError, install_step
 
 
-def require_package(module: str, release: str) -> ModuleType:
-    """The module of a package. Raises `DependencyError` where it is absent."""
+@contextmanager
+def needed_by(release: str) -> Iterator[None]:
+    """Raise `DependencyError` where an import inside fails."""
     try:
-        return importlib.import_module(module)
+        yield
     except ModuleNotFoundError as error:
         raise DependencyError(
             f"{error.name} is not installed, expected it for the release {release}: "
