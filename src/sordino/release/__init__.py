@@ -26,7 +26,7 @@ from sordino.release.fit_all import plan_all
 from sordino.release.from_policy import check, explain_release, fitter, name_of
 from sordino.release.identity import Identity, IdentityFitter
 from sordino.release.noise import Noise, NoiseFitter
-from sordino.release.peers import PEERS
+from sordino.release.peers.families import PEERS
 from sordino.release.protocol import Fitter, Release, as_vectors
 from sordino.release.registry import FITTERS, added, family, load, register, resolve
 from sordino.release.scaled_space import ScaledSpace

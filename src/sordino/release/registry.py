@@ -29,7 +29,7 @@ from sordino.release.erasure import Erased, ErasureFitter
 from sordino.release.family import Family
 from sordino.release.identity import Identity, IdentityFitter
 from sordino.release.noise import Noise, NoiseFitter
-from sordino.release.peers import PEERS
+from sordino.release.peers.families import PEERS
 from sordino.release.protocol import Fitter, ForeignFitter, Release, errors_of_release
 
 

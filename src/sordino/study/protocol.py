@@ -21,7 +21,6 @@ from sordino.corpora import split
 from sordino.corpora.copies import part_with_copies, with_copies
 from sordino.corpora.split import DRAWS, Part, Parts
 from sordino.corpora.table import Corpus
-from sordino.define import GENDERS
 from sordino.errors import AttackError, CorpusError, FeatureError, ReleaseError, SplitError
 from sordino.features import CACHE, FEATURE_SETS, Preprocess, PreprocessFitter
 from sordino.features.copies import COPIES
@@ -31,6 +30,7 @@ from sordino.nn.fit import Settings
 from sordino.policy import Policy
 from sordino.release import FITTERS, Fitter, ReplacementFitter, voice_vectors
 from sordino.storage import Location
+from sordino.study.draw_labels import check_labels
 from sordino.study.noise import noises_of
 from sordino.study.vectors import feature_vectors
 from sordino.types import Rows, Vectors
@@ -346,11 +346,7 @@ def draws(
     for parts in dealt:
         rows_of = parties(parts)
         rows_of[options.measured_on] = rows_of.pop("test")
-        for party, rows in rows_of.items():
-            _require_every("emotion", emotions, party, rows, labels)
-            _require_every("gender", GENDERS, party, rows, labels)
-        for side, rows in _sides(parts).items():
-            _require_every("emotion", emotions, side, rows, labels)
+        check_labels(parts, rows_of, labels, emotions)
     return tuple(dealt)
 
 
@@ -382,32 +378,6 @@ def parties(parts: Parts) -> dict[str, Rows]:
 def features_name(features: str) -> str:
     """The name of a feature set, or of a table of vectors without folder and suffix."""
     return features if features in FEATURE_SETS else storage.location(features).stem
-
-
-def _sides(parts: Parts) -> dict[str, Rows]:
-    """The rows of a party that must have every emotion, or a unit would fail during training."""
-    return {
-        "risk model's training": parts.risk.train,
-        "transform's training": parts.transform.train,
-        "transform's validation": parts.transform.validation,
-    }
-
-
-def _require_every(
-    label: str,
-    values: Sequence[str],
-    party: str,
-    rows: Rows,
-    labels: Mapping[str, NDArray[np.str_]],
-) -> None:
-    """Raise `SplitError` if these rows lack a value of a label."""
-    missing = sorted(set(values) - set(labels[label][rows]))
-    if missing:
-        raise SplitError(
-            f"no {', '.join(missing)} among {len(set(labels['speaker'][rows]))} speaker(s) of the "
-            f"{party} part, expected every {label}: add speakers, leave a corpus out or try "
-            "another seed"
-        )
 
 
 def _measured_on_validation(emotion: NDArray[np.str_], parts: Parts) -> Parts:
