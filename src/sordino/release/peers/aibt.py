@@ -72,17 +72,17 @@ class Bottleneck(ArrayRelease):
 
 @dataclass(frozen=True)
 class BottleneckFitter:
-    """Trains the model of `aibt-fl`. The defaults are those of the package, except for `rounds` of
-    five epochs: its example has 100 for data of many clients.
+    """Trains the model of `aibt-fl`. Defaults are those of the package and of its example.
 
     - `kl`: weight of the bottleneck; `adversarial`: of the adversary; `latent`: width.
+    - `rounds`: of five epochs each; fewer hide less.
     """
 
     policy: Policy
     kl: float = 0.01
     adversarial: float = 1.0
     latent: int = 64
-    rounds: int = 10
+    rounds: int = 100
     seed: int = 0
 
     def __post_init__(self) -> None:
