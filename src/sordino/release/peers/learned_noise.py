@@ -9,8 +9,9 @@ Dimensions with more than half of the largest scale are then suppressed: they re
 This follows the idea of Cloak (Mireshghallah et al. 2021, Not all features are equal, WWW), which
 Feng, Hashemi, Annavaram and Narayanan (2022, Enhancing privacy through domain adaptive noise
 injection for speech emotion recognition, ICASSP) apply to speech. Differences: the classifier is
-trained together with the noise and not before; noise has mean 0; no adversary takes part; the noise
-is a keyed random draw for each vector, so repeated requests cannot be averaged.
+trained together with the noise and not before; suppressed dimensions have their mean and no learned
+constant; hidden attributes take no part; the noise is a keyed random draw for each vector, so
+repeated requests cannot be averaged.
 """
 
 from __future__ import annotations
