@@ -12,12 +12,12 @@ from sordino.define import GENDERS
 from sordino.errors import SplitError
 from sordino.types import Rows
 
-Labels = Mapping[str, NDArray[np.str_]]
+LabelColumns = Mapping[str, NDArray[np.str_]]
 """Emotion, gender and speaker of each utterance, `(utterances,)`."""
 
 
 def check_labels(
-    parts: Parts, parties: Mapping[str, Rows], labels: Labels, emotions: Sequence[str]
+    parts: Parts, parties: Mapping[str, Rows], labels: LabelColumns, emotions: Sequence[str]
 ) -> None:
     """Raise `SplitError` if a party lacks an emotion or a gender, or a side an emotion."""
     for party, rows in parties.items():
@@ -37,7 +37,7 @@ def _sides(parts: Parts) -> dict[str, Rows]:
 
 
 def _require_every(
-    label: str, values: Sequence[str], party: str, rows: Rows, labels: Labels
+    label: str, values: Sequence[str], party: str, rows: Rows, labels: LabelColumns
 ) -> None:
     """Raise `SplitError` if these rows lack a value of a label."""
     missing = sorted(set(values) - set(labels[label][rows]))

@@ -35,8 +35,8 @@ from sordino.release.protocol import as_vectors
 from sordino.release.training_rows import TrainingRows, hidden
 from sordino.types import Codes, Matrix, Rows, Vectors
 
-NAME: Final = "aibt"
-MODEL: Final = "model."
+RELEASE_NAME: Final = "aibt"
+WEIGHTS_PREFIX: Final = "model."
 """Start of the names of the arrays of the network."""
 
 
@@ -47,9 +47,9 @@ class Bottleneck(ArrayRelease):
         z = as_vectors(z, self._config["width"])
         model = _new_model(self._config)
         weights = {
-            name.removeprefix(MODEL): torch.from_numpy(values.copy())
+            name.removeprefix(WEIGHTS_PREFIX): torch.from_numpy(values.copy())
             for name, values in self.arrays.items()
-            if name.startswith(MODEL)
+            if name.startswith(WEIGHTS_PREFIX)
         }
         model.load_state_dict(weights)
         x = (z - self.arrays["mean"]) / self.arrays["deviation"]
@@ -121,14 +121,16 @@ class BottleneckFitter:
         model = training.get_model()
         latent = _latent(model, inputs)
         weights, offset = _least_squares(latent, x)
-        network = {MODEL + name: values.numpy() for name, values in model.state_dict().items()}
+        network = {
+            WEIGHTS_PREFIX + name: values.numpy() for name, values in model.state_dict().items()
+        }
         arrays = {"mean": mean, "deviation": deviation, "map": weights, "offset": offset, **network}
-        return Bottleneck(NAME, config, arrays)
+        return Bottleneck(RELEASE_NAME, config, arrays)
 
 
 def _package() -> Any:
     """The package aibt-fl. Raises `DependencyError` where it is absent."""
-    with needed_by(NAME):
+    with needed_by(RELEASE_NAME):
         import aibt
     return aibt
 

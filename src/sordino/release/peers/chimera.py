@@ -24,7 +24,7 @@ from sordino.release.peers.packages import needed_by
 from sordino.signal.audio import SAMPLING_RATE
 from sordino.types import Samples
 
-NAME: Final = "chimera"
+RELEASE_NAME: Final = "chimera"
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Chimera:
     """`intensity`: 0 to 1; more moves pitch and formants further."""
 
     intensity: float = 1.0
-    name = NAME
+    name = RELEASE_NAME
 
     @property
     def config(self) -> Mapping[str, Any]:
@@ -62,7 +62,7 @@ class Chimera:
 
 def _import_packages() -> tuple[Callable[..., Any], Callable[[str], Any]]:
     """The change of chimera-voice, and a command of Praat."""
-    with needed_by(NAME):
+    with needed_by(RELEASE_NAME):
         from chimera import mask_array
         from parselmouth.praat import run
     return mask_array, run

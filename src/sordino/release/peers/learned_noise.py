@@ -3,7 +3,7 @@
 A classifier of the required emotion and the scales σ are trained together, so that noise grows
 where the classifier does not need the dimension:
 
-    loss = cross-entropy(required | x + σ·ε) − weight · log mean(σ²),   σ = most · sigmoid(ρ)
+    loss = cross-entropy(required | x + σ·ε) − weight · log mean(σ²),   σ = largest · sigmoid(ρ)
 
 Dimensions with more than half of the largest scale are then suppressed: they release their mean.
 This follows the idea of Cloak (Mireshghallah et al. 2021, Not all features are equal, WWW), which
@@ -38,7 +38,7 @@ from sordino.release.protocol import as_vectors
 from sordino.release.training_rows import TrainingRows
 from sordino.types import Vectors
 
-NAME: Final = "learned-noise"
+RELEASE_NAME: Final = "learned-noise"
 HIDDEN: Final = 32
 """Units of the classifier."""
 
@@ -68,12 +68,12 @@ class LearnedNoiseFitter:
     """Learns the scales on all rows of the transform party.
 
     - `weight`: of the noise against the classifier; more adds noise and lowers utility.
-    - `most`: the largest scale, in standard deviations of the dimension.
+    - `largest`: the largest scale, in standard deviations of the dimension.
     """
 
     policy: Policy
     weight: float = 0.3
-    most: float = 4.0
+    largest: float = 4.0
     steps: int = 400
     seed: int = 0
 
@@ -96,7 +96,7 @@ class LearnedNoiseFitter:
             torch.from_numpy(inputs.astype(np.float32)),
             torch.from_numpy((role[fitting] == Role.REQUIRED).astype(np.float32)),
         )
-        suppressed = scale > self.most / 2
+        suppressed = scale > self.largest / 2
         config = {
             **json.loads(json.dumps(asdict(self))),
             "width": int(z.shape[1]),
@@ -104,7 +104,7 @@ class LearnedNoiseFitter:
             "suppressed": int(suppressed.sum()),
         }
         arrays = {"scale": scale * deviation, "mean": mean, "suppressed": suppressed}
-        return LearnedNoise(NAME, config, arrays)
+        return LearnedNoise(RELEASE_NAME, config, arrays)
 
     def learn_scales(self, x: Tensor, required: Tensor) -> NDArray[np.float64]:
         """The scale of each dimension of `x` `(n, d)`, `(d,)`, for the classes `required` `(n,)`.
@@ -131,7 +131,7 @@ class LearnedNoiseFitter:
         share = required.mean()
         balance = torch.where(required > 0, 0.5 / share, 0.5 / (1 - share))
         for _ in range(self.steps):
-            sigma = self.most * torch.sigmoid(rho)
+            sigma = self.largest * torch.sigmoid(rho)
             noisy = x + sigma * torch.randn(x.shape, generator=generator)
             logit = (torch.relu(noisy @ first + bias) @ second + shift).squeeze(1)
             loss = functional.binary_cross_entropy_with_logits(logit, required, balance)
@@ -139,5 +139,5 @@ class LearnedNoiseFitter:
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-        scales: NDArray[np.float64] = (self.most * torch.sigmoid(rho)).detach().double().numpy()
+        scales: NDArray[np.float64] = (self.largest * torch.sigmoid(rho)).detach().double().numpy()
         return scales
