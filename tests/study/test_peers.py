@@ -62,8 +62,7 @@ def test_attackers_of_changed_recordings_see_their_vectors(
     monkeypatch.setitem(FAMILIES, "mcadams", PEERS["mcadams"])
     made = synthetic_study.study(tmp_path, speakers=20, takes=1)
     options = replace(SMALL, releases=("none", "mcadams"), components=8)
-    settings = {"max_draws": 1, "cache": None, "jobs": 1}
-    inputs = protocol.prepare(made.corpus, "mel", options, **settings)
+    inputs = protocol.prepare(made.corpus, "mel", options, max_draws=1, cache=None, jobs=1)
     assert inputs.voices is not None
     voice = PEERS["mcadams"].voice
     assert voice is not None
@@ -77,7 +76,9 @@ def test_attackers_of_changed_recordings_see_their_vectors(
     audit = partial(attack.run, families=("linear",), informed=False)
     through = audit(release, z, inputs.corpus, parts, policy, released=changed).predictions
     alone = audit(unchanged, changed, inputs.corpus, parts, policy).predictions
-    semi = [table[table["knowledge"] == "semi-informed"]["score"] for table in (through, alone)]
-    assert np.array_equal(*semi)
+    first, second = (
+        table[table["knowledge"] == "semi-informed"]["score"] for table in (through, alone)
+    )
+    assert np.array_equal(first, second)
     fewer = inputs_digest(inputs._replace(voices=None), options, Fitters())
     assert inputs_digest(inputs, options, Fitters()) != fewer

@@ -92,7 +92,8 @@ def test_loaded_noise_has_a_secret_key(tmp_path: Path) -> None:
     brief("learned-noise", POLICY, 3).fit(data.z, data.corpus, data.parts.transform).save(
         tmp_path / "peer.npz"
     )
-    assert not np.array_equal(*(load(tmp_path / "peer.npz")(data.z) for _ in range(2)))
+    first, second = (load(tmp_path / "peer.npz")(data.z) for _ in range(2))
+    assert not np.array_equal(first, second)
 
 
 @pytest.mark.parametrize("name", VECTOR_PEERS)

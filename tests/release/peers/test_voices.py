@@ -34,7 +34,8 @@ def vowel(seconds: float = 0.6, formant_hz: float = 700.0, pitch_hz: float = 140
     samples[:: round(audio.SAMPLING_RATE / pitch_hz)] += 1
     pole = np.exp((-80 + 2j * formant_hz) * np.pi / audio.SAMPLING_RATE)
     sound = lfilter([1.0], np.poly([pole, pole.conjugate()]).real, samples)
-    return (0.3 * sound / np.abs(sound).max()).astype(np.float32)
+    loud: Samples = (0.3 * sound / np.abs(sound).max()).astype(np.float32)
+    return loud
 
 
 def corpus_of(folder: Path, speakers: int = 2) -> Corpus:
@@ -53,7 +54,7 @@ def test_a_coefficient_of_one_changes_nothing() -> None:
 
 def test_a_pole_moves_by_the_power_of_its_angle() -> None:
     pole = 0.9 * np.exp(0.4j)
-    predictor = np.poly([pole, pole.conjugate(), 0.5]).real[None]
+    predictor = np.poly([pole, pole.conjugate(), 0.5]).real[None].astype(np.float64)
     moved = np.roots(move_poles(predictor, 0.8)[0])
     expected = 0.9 * np.exp(1j * 0.4**0.8)
     np.testing.assert_allclose(

@@ -54,5 +54,5 @@ _FAMILIES: Final = (
     _of_voice(Chimera(), "recordings with moved pitch and formants, by the package chimera-voice"),
 )
 
-PEERS: Final = {family.name: family for family in _FAMILIES}
+PEERS: Final[dict[str, Family]] = {family.name: family for family in _FAMILIES}
 """The families by name. `sordino.release.resolve` registers the family of a name."""

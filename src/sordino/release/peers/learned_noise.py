@@ -137,7 +137,7 @@ class LearnedNoiseFitter:
             loss = functional.binary_cross_entropy_with_logits(logit, required, balance)
             loss = loss - self.weight * torch.log((sigma**2).mean())
             optimiser.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
         scales: NDArray[np.float64] = (self.largest * torch.sigmoid(rho)).detach().double().numpy()
         return scales
