@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -142,7 +143,8 @@ def test_an_utterance_of_another_rate_is_released(talking: Path) -> None:
     runtime, sound = Runtime(talking, key=4), synthetic(0.7, 44100, 99)
     stereo = np.stack([sound, sound], axis=1)
     result = runtime.utterance(stereo, 44100)
-    converted = runtime.utterance(mix_down(stereo, 44100, RATE), np.int64(RATE))  # type: ignore[arg-type]
+    rate: Any = np.int64(RATE)
+    converted = runtime.utterance(mix_down(stereo, 44100, RATE), rate)
     assert isinstance(result, Released)
     assert isinstance(converted, Released)
     np.testing.assert_array_equal(result.vector, converted.vector)

@@ -140,7 +140,7 @@ def _write_record(
     """Write the settings and versions of the run beside its shards."""
     from sordino import storage
     from sordino.features import FEATURE_SETS
-    from sordino.report.record import settled, versions
+    from sordino.record import settled, versions
 
     config = {
         "verb": "extract",

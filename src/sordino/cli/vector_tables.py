@@ -107,7 +107,7 @@ def write_record(
     from sordino import storage
     from sordino.features import FEATURE_SETS
     from sordino.features.renderings import condition_record
-    from sordino.report.record import settled, versions
+    from sordino.record import settled, versions
 
     out, *copies = tables
     config = {

@@ -114,6 +114,28 @@ class Corpus:
             )
         return self.select(mask)
 
+    def with_every_emotion(self, emotions: Sequence[str]) -> Corpus:
+        """The utterances with one of these emotions, for a study that needs them all.
+
+        Raises `CorpusError` if the corpus lacks one of the emotions or one gender altogether.
+        """
+        absent = [emotion for emotion in emotions if emotion not in set(self.table["emotion"])]
+        if absent:
+            *first, last = absent
+            names = f"{', '.join(first)} or {last}" if first else last
+            raise CorpusError(
+                f"{self.name}: no {names} utterance, expected {', '.join(emotions)}: complete the "
+                "copy, or add a corpus with the absent emotions"
+            )
+        utterances = self.with_emotions(emotions)
+        genders = sorted(set(utterances.table["gender"]) - {""})
+        if len(genders) < 2:
+            raise CorpusError(
+                f"{self.name}: all speakers of gender {', '.join(genders) or 'unknown'}, expected "
+                "female and male: add speakers of the other gender"
+            )
+        return utterances
+
     def roles(self, policy: Policy) -> NDArray[np.intp]:
         """The true role of each utterance as its code in `Role`, shape `(utterances,)`."""
         return np.array([policy.role(label) for label in self.table["emotion"]], dtype=np.intp)

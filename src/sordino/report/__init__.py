@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Final
 
 from sordino.columns import ESTIMATE_COLUMNS as _COLUMNS
+from sordino.record import versions
 from sordino.report.estimate_table import Estimate, Estimates
 from sordino.report.estimates import headline, measure, pooled
 from sordino.report.page import Card, Definitions, Page, Picture, Section, Terms, Text
-from sordino.report.record import versions
 from sordino.report.release_page import csv, write
 from sordino.report.tables import Cell, Table
 

@@ -14,8 +14,8 @@ from typing import Any, Final
 import pandas as pd
 
 from sordino.attack.vectors.result import AuditResult
+from sordino.record import settled, versions
 from sordino.report.estimate_table import Estimates
-from sordino.report.record import settled, versions
 from sordino.report.vector_sections import above_original, best_attacker
 
 RECORD_FORMAT: Final = 1

@@ -12,11 +12,11 @@ from sordino import storage
 from sordino.attack import AttackResult
 from sordino.define import ROLES, Knowledge
 from sordino.errors import AttackError
+from sordino.record import settled, versions
 from sordino.report import figures, glossary, verdict
 from sordino.report.estimate_table import ATTRIBUTE_NAMES, SECRET_NAMES, Estimate, Estimates
 from sordino.report.estimates import measure
 from sordino.report.page import Card, Page, Picture, Section, Terms, settings
-from sordino.report.record import settled, versions
 from sordino.report.tables import Cell, Table, chance, with_interval
 from sordino.storage import Location
 

@@ -115,9 +115,9 @@ def check_minimum(
     cannot. No feature is computed.
 
     The releases are those of `options`, in at most `max_draws` draws. Raises `CorpusError` as
-    `protocol.select` does.
+    `Corpus.with_every_emotion` does.
     """
-    protocol.select(corpus, policies[0].emotions)
+    corpus.with_every_emotion(policies[0].emotions)
     minimum = minimum_of(corpus, options, policies, fitters, max_draws)
     missing = minimum.missing(study, optional=False)
     if missing:
@@ -151,7 +151,7 @@ def minimum_of(
     """
     emotions = policies[0].emotions
     try:
-        utterances = protocol.select(corpus, emotions)
+        utterances = corpus.with_every_emotion(emotions)
     except CorpusError as error:
         return Minimum((), str(error))
     if sums is None:

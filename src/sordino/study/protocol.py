@@ -18,10 +18,12 @@ from sordino import attack, plugins, release, storage
 from sordino.attack import RiskFitter
 from sordino.attack.attackers import estimators
 from sordino.corpora import split
+from sordino.corpora.checks.published import FENG2021_EMOTIONS
 from sordino.corpora.copies import part_with_copies, with_copies
 from sordino.corpora.split import DRAWS, Part, Parts
 from sordino.corpora.table import Corpus
-from sordino.errors import AttackError, CorpusError, FeatureError, ReleaseError, SplitError
+from sordino.define import GENDERS
+from sordino.errors import AttackError, FeatureError, ReleaseError, SplitError
 from sordino.features import CACHE, FEATURE_SETS, Preprocess, PreprocessFitter
 from sordino.features.copies import COPIES
 from sordino.features.renderings import condition_record
@@ -30,12 +32,11 @@ from sordino.nn.fit import Settings
 from sordino.policy import Policy
 from sordino.release import FITTERS, Fitter, ReplacementFitter, voice_vectors
 from sordino.storage import Location
-from sordino.study.draw_labels import check_labels
 from sordino.study.noise import noises_of
 from sordino.study.vectors import feature_vectors
 from sordino.types import Rows, Vectors
 
-FOUR_EMOTIONS: Final = ("neutral", "happy", "sad", "angry")
+FOUR_EMOTIONS: Final = FENG2021_EMOTIONS
 """The emotions of Feng and Narayanan (2021)."""
 
 POLICIES: Final = (
@@ -262,7 +263,7 @@ def prepare(
     table of vectors and for noise without copies, and the errors of `sordino.features.extract`.
     """
     sounds = noises_of(options.conditions, noise)
-    utterances = select(corpus, emotions)
+    utterances = corpus.with_every_emotion(emotions)
     sums = utterances.checksums()
     parts = draws(utterances, options, sums, emotions)[:max_draws]
     if require_validation:
@@ -293,32 +294,6 @@ def _check_public(public: Corpus, sums: NDArray[np.str_]) -> None:
         )
 
 
-def select(corpus: Corpus, emotions: Sequence[str] = FOUR_EMOTIONS) -> Corpus:
-    """The utterances with one of these emotions.
-
-    Raises `CorpusError` if the corpus lacks one of the emotions or one gender altogether.
-    """
-    absent = [emotion for emotion in emotions if emotion not in set(corpus.table["emotion"])]
-    if absent:
-        raise CorpusError(
-            f"{corpus.name}: no {_alternatives(absent)} utterance, expected {', '.join(emotions)}: "
-            "complete the copy, or add a corpus with the absent emotions"
-        )
-    utterances = corpus.with_emotions(emotions)
-    genders = sorted(set(utterances.table["gender"]) - {""})
-    if len(genders) < 2:
-        raise CorpusError(
-            f"{corpus.name}: all speakers of gender {', '.join(genders) or 'unknown'}, expected "
-            "female and male: add speakers of the other gender"
-        )
-    return utterances
-
-
-def _alternatives(names: Sequence[str]) -> str:
-    """Names in a sentence: happy, sad or angry."""
-    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
-
-
 def draws(
     corpus: Corpus,
     options: Options,
@@ -346,7 +321,11 @@ def draws(
     for parts in dealt:
         rows_of = parties(parts)
         rows_of[options.measured_on] = rows_of.pop("test")
-        check_labels(parts, rows_of, labels, emotions)
+        for party, rows in rows_of.items():
+            _require_every("emotion", emotions, party, rows, labels)
+            _require_every("gender", GENDERS, party, rows, labels)
+        for side, rows in _sides(parts).items():
+            _require_every("emotion", emotions, side, rows, labels)
     return tuple(dealt)
 
 
@@ -378,6 +357,32 @@ def parties(parts: Parts) -> dict[str, Rows]:
 def features_name(features: str) -> str:
     """The name of a feature set, or of a table of vectors without folder and suffix."""
     return features if features in FEATURE_SETS else storage.location(features).stem
+
+
+def _sides(parts: Parts) -> dict[str, Rows]:
+    """The rows of a party that must have every emotion, or a unit would fail during training."""
+    return {
+        "risk model's training": parts.risk.train,
+        "transform's training": parts.transform.train,
+        "transform's validation": parts.transform.validation,
+    }
+
+
+def _require_every(
+    label: str,
+    values: Sequence[str],
+    party: str,
+    rows: Rows,
+    labels: Mapping[str, NDArray[np.str_]],
+) -> None:
+    """Raise `SplitError` if these rows lack a value of a label."""
+    missing = sorted(set(values) - set(labels[label][rows]))
+    if missing:
+        raise SplitError(
+            f"no {', '.join(missing)} among {len(set(labels['speaker'][rows]))} speaker(s) of the "
+            f"{party} part, expected every {label}: add speakers, leave a corpus out or try "
+            "another seed"
+        )
 
 
 def _measured_on_validation(emotion: NDArray[np.str_], parts: Parts) -> Parts:

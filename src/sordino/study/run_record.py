@@ -17,9 +17,9 @@ from sordino.corpora.split import Parts
 from sordino.corpora.table import duplicates
 from sordino.define import ROLES
 from sordino.policy import Policy
+from sordino.record import settled, versions
 from sordino.report.estimates import headline
 from sordino.report.page import Page
-from sordino.report.record import settled, versions
 from sordino.report.release_page import csv
 from sordino.storage import Location
 from sordino.study.protocol import Inputs, Options, features_name, parties

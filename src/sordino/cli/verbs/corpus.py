@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import numpy as np
 import pandas as pd
@@ -33,7 +33,7 @@ from sordino.errors import CorpusError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sordino.study.minimum import Minimum
+    from sordino.study.minimum import Need
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -176,6 +176,9 @@ def _options(name: str, columns: Sequence[str] | None, sounds: Path | None) -> d
     return options
 
 
+NO_RECORDING: Final = "no recording is present"
+
+
 @dataclass(frozen=True)
 class _Comparison:
     """A copy of a corpus beside its published counts."""
@@ -191,8 +194,10 @@ class _Comparison:
     """The unusable recordings, by paths relative to the copy."""
     twins: list[list[str]]
     """Groups of byte-identical recordings."""
-    minimum: Minimum | None
-    """The needs of a study; None without a recording."""
+    needs: Sequence[Need]
+    """The needs of a study; empty where its emotions, genders or recordings are absent."""
+    no_draw: str
+    """The reason why no study can be made; empty if one can."""
     confounded: list[str]
     """Labels that follow from the speaker or the words."""
     speakers: pd.DataFrame
@@ -225,8 +230,8 @@ class _Comparison:
             "recordings": self.recordings.files,
             "unusable": unusable,
             "notes": self.corpus.notes,
-            "needs": [need._asdict() for need in self.minimum.needs] if self.minimum else [],
-            "no_draw": self.minimum.reason if self.minimum else "no recording is present",
+            "needs": [need._asdict() for need in self.needs],
+            "no_draw": self.no_draw,
             "confounding": self.confounded,
         }
 
@@ -237,11 +242,14 @@ def _compare(name: str, corpus: Corpus, path: Path, partial: bool) -> _Compariso
     counts = corpora.check.counts(corpus, published)
     recordings = check_recordings(corpus)
     missing = {recording.file for recording in recordings.bad}
-    twins, minimum = [], None
+    twins: list[list[str]] = []
+    needs: Sequence[Need] = ()
+    no_draw = NO_RECORDING
     if len(missing) < recordings.files:
         present = corpus.select(~corpus.table["file"].isin(missing).to_numpy())
         sums = present.checksums()
-        twins, minimum = corpora.check.identical(present, sums), _minimum(present, sums)
+        twins = corpora.check.identical(present, sums)
+        needs, no_draw = _minimum(present, sums)
     return _Comparison(
         name,
         corpus,
@@ -251,7 +259,8 @@ def _compare(name: str, corpus: Corpus, path: Path, partial: bool) -> _Compariso
         recordings,
         [replace(recording, file=_relative(recording.file, path)) for recording in recordings.bad],
         [[_relative(file, path) for file in group] for group in twins],
-        minimum,
+        needs,
+        no_draw,
         confounding(corpus.table),
         corpora.check.by_speaker(corpus),
     )
@@ -274,27 +283,33 @@ def _show(result: _Comparison, console: Console) -> None:
             escape(f"byte-identical, kept in one part: {' = '.join(group)}"), soft_wrap=True
         )
     console.print(escape(_verdict(result.counts, result.wrong, result.doubt)))
-    minimum = result.minimum
-    if minimum and minimum.needs:
-        console.print(_needs(minimum))
-    reason = [f"No study can be made: {minimum.reason}"] if minimum and minimum.reason else []
+    if result.needs:
+        console.print(_needs(result.needs))
+    absent = result.no_draw in ("", NO_RECORDING)
+    reason = [] if absent else [f"No study can be made: {result.no_draw}"]
     for line in (*reason, *result.confounded):
         console.print(escape(line), soft_wrap=True)
     _show_recordings(console, result.recordings, result.bad)
 
 
-def _minimum(corpus: Corpus, sums: NDArray[np.str_]) -> Minimum:
-    """The needs of a study of all releases, on the present recordings."""
+def _minimum(corpus: Corpus, sums: NDArray[np.str_]) -> tuple[Sequence[Need], str]:
+    """The needs of a study of all releases, on the present recordings, and the reason why no draw
+    can be made.
+    """
+    try:
+        corpus.with_every_emotion(FENG2021_EMOTIONS)
+    except CorpusError as error:
+        return (), str(error)
     from sordino.study import Options, compare  # here, as they load slowly
     from sordino.study.minimum import minimum_of
 
     return minimum_of(corpus, Options(releases=compare.RELEASES), sums=sums)
 
 
-def _needs(minimum: Minimum) -> Table:
+def _needs(needs: Sequence[Need]) -> Table:
     """What each step of `fit` and `compare` needs, and what the corpus has of it."""
     table = Table("step", "counted", "present", "needed", "for", "")
-    for need in minimum.needs:
+    for need in needs:
         table.add_row(
             need.step,
             escape(need.item),

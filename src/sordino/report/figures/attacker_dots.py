@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import cycle
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sordino.report.estimate_table import Estimate
 from sordino.report.figures.drawing import (
@@ -12,13 +12,15 @@ from sordino.report.figures.drawing import (
     INK,
     PALE,
     REFERENCES,
-    Axes,
     appearance,
     canvas,
     handle,
     release_styles,
     svg,
 )
+
+if TYPE_CHECKING:
+    from sordino.report.figures.drawing import Axes
 
 
 def dots(panels: dict[str, dict[str, dict[str, Estimate]]]) -> str:

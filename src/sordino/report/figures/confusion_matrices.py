@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,13 +11,15 @@ from numpy.typing import NDArray
 from sordino.report.figures.drawing import (
     INK,
     PALE,
-    Axes,
-    Rectangle,
     appearance,
     canvas,
+    rectangle,
     svg,
 )
 from sordino.report.tables import number
+
+if TYPE_CHECKING:
+    from sordino.report.figures.drawing import Axes
 
 
 def confusions(
@@ -60,7 +63,7 @@ def _matrix(axis: Axes, counts: NDArray[np.intp]) -> None:
             1 - share * (1 - channel) for channel in (0.03, 0.27, 0.45)
         )  # white to dark blue
         axis.add_patch(
-            Rectangle((predicted - 0.5, true - 0.5), 1, 1, facecolor=shade, edgecolor=PALE, lw=0.5)
+            rectangle((predicted - 0.5, true - 0.5), 1, 1, facecolor=shade, edgecolor=PALE, lw=0.5)
         )
         colour = "white" if share > 0.55 else INK
         axis.text(

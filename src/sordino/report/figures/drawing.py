@@ -11,19 +11,21 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from itertools import cycle
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from numpy.typing import NDArray
 
 from sordino import storage
 from sordino.progress import printable
 
-with storage.temporary_setting("MPLCONFIGDIR"):  # else its list of fonts stays in the user's home
-    import matplotlib
-    from matplotlib.axes import Axes
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from matplotlib.axes import Axes as Axes
     from matplotlib.figure import Figure
-    from matplotlib.lines import Line2D
+    from matplotlib.lines import Line2D as Line2D
     from matplotlib.patches import Rectangle
 
 __all__ = [
@@ -33,12 +35,10 @@ __all__ = [
     "PALE",
     "REFERENCES",
     "STYLES",
-    "Axes",
-    "Line2D",
-    "Rectangle",
     "appearance",
     "canvas",
     "handle",
+    "rectangle",
     "release_styles",
     "svg",
 ]
@@ -87,22 +87,40 @@ def release_styles(releases: Sequence[str]) -> dict[str, tuple[str, str]]:
     return {name: STYLES[0] if name in REFERENCES else next(others) for name in releases}
 
 
+@cache
+def _matplotlib() -> ModuleType:
+    """The library, which loads slowly and which few processes need."""
+    with storage.temporary_setting("MPLCONFIGDIR"):  # else its fonts are listed in the user's home
+        import matplotlib.figure
+        import matplotlib.lines
+        import matplotlib.patches
+    return matplotlib
+
+
+def rectangle(*place: Any, **style: Any) -> Rectangle:
+    """A rectangle with its corner, width and height."""
+    patch: Rectangle = _matplotlib().patches.Rectangle(*place, **style)
+    return patch
+
+
 def handle(label: str, **style: Any) -> Line2D:
     """An entry of a legend."""
-    return Line2D([], [], **{"ls": "", "label": label, **style})
+    entry: Line2D = _matplotlib().lines.Line2D([], [], **{"ls": "", "label": label, **style})
+    return entry
 
 
 def canvas(
     size: tuple[float, float], rows: int, columns: int, **shared: Any
 ) -> tuple[Figure, NDArray[Any]]:
     """A figure of this size in inches and its axes, `(rows, columns)`; draw within `appearance`."""
-    figure = Figure(figsize=size, layout="constrained")
+    figure = _matplotlib().figure.Figure(figsize=size, layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False, **shared)
 
 
 @contextmanager
 def appearance() -> Iterator[None]:
     """The defaults of matplotlib with our settings, independent of the user's settings."""
+    matplotlib = _matplotlib()
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_SETTINGS)

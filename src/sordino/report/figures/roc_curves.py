@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +12,16 @@ from sordino.report.figures.drawing import (
     DASHES,
     PALE,
     REFERENCES,
-    Axes,
     appearance,
     canvas,
     handle,
     release_styles,
     svg,
 )
+
+if TYPE_CHECKING:
+    from sordino.report.figures.drawing import Axes
+
 
 CORNER: Final = 1e-3
 """The lowest false-positive rate of the axis."""

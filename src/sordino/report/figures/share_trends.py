@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +14,16 @@ from sordino.report.figures.drawing import (
     INK,
     PALE,
     STYLES,
-    Axes,
-    Rectangle,
     appearance,
     canvas,
     handle,
+    rectangle,
     svg,
 )
+
+if TYPE_CHECKING:
+    from sordino.report.figures.drawing import Axes
+
 
 Series = Mapping[str, NDArray[np.floating]]
 """`day`, `truth`, `estimate`, `low` and `high` of one user, `(days,)` each."""
@@ -48,7 +52,7 @@ def share_trends(
         handles = [
             handle("true share", color=INK, ls="-", lw=1.2),
             handle("estimate from released vectors", color=blue, ls="-", marker="o", ms=3.5),
-            Rectangle((0, 0), 1, 1, fc=blue, alpha=0.2, label="its 95 % interval"),
+            rectangle((0, 0), 1, 1, fc=blue, alpha=0.2, label="its 95 % interval"),
         ]
         figure.legend(handles=handles, loc="outside upper left", ncols=3, columnspacing=1.4)
         return svg(figure, "share of an emotion over days")

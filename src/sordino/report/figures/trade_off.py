@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,14 +17,16 @@ from sordino.report.figures.drawing import (
     GREY,
     INK,
     PALE,
-    Axes,
-    Line2D,
     appearance,
     canvas,
     handle,
     release_styles,
     svg,
 )
+
+if TYPE_CHECKING:
+    from sordino.report.figures.drawing import Axes, Line2D
+
 
 LEGEND_COLUMNS: Final = 5
 """Columns of the legend. More releases than this need several rows."""

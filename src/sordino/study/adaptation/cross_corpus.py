@@ -40,10 +40,10 @@ from sordino.features.copies import copy_vectors
 from sordino.features.renderings import condition_record
 from sordino.policy import Policy
 from sordino.progress import track
+from sordino.record import settled, versions
 from sordino.release import Drawn, DrawnFitter, Fitter, Release
 from sordino.release.drawn.speaker_offset import Personal
 from sordino.release.protocol import apply_release
-from sordino.report.record import settled, versions
 from sordino.signal.feature_sets import AUTOMATIC, resolve
 from sordino.storage import Location
 from sordino.study import protocol, run_record
@@ -138,7 +138,9 @@ def carry(
     out, features = storage.folder(out), resolve(features)
     options = options or protocol.bundle_options(features)
     sounds = noises_of(options.conditions, noise)
-    corpus = table.join([protocol.select(source), protocol.select(target)])
+    corpus = table.join(
+        [labelled.with_every_emotion(protocol.FOUR_EMOTIONS) for labelled in (source, target)]
+    )
     x = feature_vectors(
         features,
         table.join([source, target]),

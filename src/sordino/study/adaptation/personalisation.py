@@ -30,10 +30,10 @@ from sordino.corpora.table import Corpus
 from sordino.features import CACHE
 from sordino.policy import Policy
 from sordino.progress import track
+from sordino.record import settled, versions
 from sordino.release import Drawn, Release
 from sordino.release.drawn.speaker_offset import Personal, SpeakerStatistics, replay
 from sordino.release.protocol import apply_release
-from sordino.report.record import settled, versions
 from sordino.signal.feature_sets import AUTOMATIC, resolve
 from sordino.storage import Location
 from sordino.study import run_record

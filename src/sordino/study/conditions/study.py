@@ -95,7 +95,7 @@ def evaluate(
     _check_tests(features, conditions)
     check_required(policies)
     emotions, sounds = common_emotions(policies), noises(noise)
-    utterances = protocol.select(corpus, emotions)
+    utterances = corpus.with_every_emotion(emotions)
     inputs = _fitting_inputs(corpus, utterances, features, options, emotions, cache, jobs)
     fold = _fold(inputs.draws, len(utterances))
     tests = in_conditions(

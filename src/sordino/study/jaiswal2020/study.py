@@ -21,8 +21,8 @@ from sordino.corpora.table import Corpus
 from sordino.define import Knowledge
 from sordino.errors import StudyError
 from sordino.features import CACHE
+from sordino.record import settled, versions
 from sordino.release import EMBEDDINGS
-from sordino.report.record import settled, versions
 from sordino.report.release_page import csv
 from sordino.storage import Location
 from sordino.study.jaiswal2020 import report

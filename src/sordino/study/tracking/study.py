@@ -136,7 +136,7 @@ def fitting_inputs(
     Raises `SplitError` if an emotion has too few speakers for the rates of a fold.
     """
     sounds = noises_of(options.conditions, noise)
-    utterances = protocol.select(corpus, emotions)
+    utterances = corpus.with_every_emotion(emotions)
     sums = utterances.checksums()
     fold = split.folds(utterances, folds, options.seed, sums)
     emotion = utterances.column("emotion")
