@@ -6,9 +6,9 @@ r·exp(iφ) moves to r·exp(i·sign(φ)·|φ|^α), which moves the formants; the
 coefficient α is drawn for each speaker.
 
 Source: Patino, Tomashenko, Todisco, Nautsch and Evans (2021), Speaker anonymisation using the
-McAdams coefficient, Interspeech; α from .5 to .9 as in the VoicePrivacy Challenge 2022.
-Differences: prediction by autocorrelation instead of Burg's method, and the result has the peak of
-the recording instead of full scale, so that loudness stays.
+McAdams coefficient, Interspeech. Differences: α is drawn from .5 to .9 for each speaker, where the
+authors' code has .8 for all; prediction is by autocorrelation instead of Burg's method; the result
+has the peak of the recording instead of full scale, so that loudness stays.
 """
 
 from __future__ import annotations
