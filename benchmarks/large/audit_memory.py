@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sordino.cli.processes import descendants
 from sordino.features.shards.folder import ShardContent, write_manifest, write_shard
 
 KINDS = ("parquet", "one-group", "shards", "npy", "npz", "csv")
@@ -179,25 +180,16 @@ def measured(kind: str, rows: int, dims: int, jobs: int, audited: int | None) ->
 
 def tree_rss_mb(process: int) -> float:
     """The resident sets of a process and of all that it started, in MB."""
-    rss, parents = dict[int, int](), dict[int, int]()
-    for status in Path("/proc").glob("[0-9]*/status"):
+    total = 0
+    for number in (process, *descendants(process)):
         try:
-            fields = dict(
-                line.split(":", 1) for line in status.read_text().splitlines() if ":" in line
-            )
+            status = Path(f"/proc/{number}/status").read_text()
         except OSError:  # the process ended
             continue
-        number = int(status.parent.name)
-        parents[number] = int(fields["PPid"])
-        rss[number] = int(fields.get("VmRSS", "0 kB").split()[0])
-    tree = {process}
-    for number in sorted(parents):
-        ancestor = number
-        while ancestor in parents and ancestor not in tree:
-            ancestor = parents[ancestor]
-        if ancestor in tree:
-            tree.add(number)
-    return sum(rss.get(number, 0) for number in tree) * 1024 / 1e6
+        total += sum(
+            int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:")
+        )
+    return total * 1024 / 1e6
 
 
 def main() -> None:

@@ -106,6 +106,12 @@ def printable_warnings() -> Iterator[None]:
         warnings.formatwarning = before
 
 
+def announce(line: str) -> None:
+    """Print the work that begins as a line on standard error, unless `NO_PROGRESS`."""
+    if not NO_PROGRESS.get():
+        print(printable(line), file=sys.stderr, flush=True)
+
+
 def track(items: Iterable[Item], title: str, total: int) -> Iterator[Item]:
     """The same items, with their progress on standard error: a bar on a terminal, lines elsewhere
     (`LINE_SECONDS`), none if `NO_PROGRESS`.

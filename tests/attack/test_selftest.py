@@ -39,10 +39,10 @@ def test_where_nothing_is_planted_nothing_is_found() -> None:
 
 
 def answer(name: str, seed: int) -> str:
-    table = plant(name, seed)
-    return judge(
-        table.x, Secret.of("gender", table.secret, table.speaker), shuffles=39, seed=seed
-    ).answer
+    """Of every second utterance of a table, which takes a quarter of the time."""
+    table, rows = plant(name, seed), slice(None, None, 2)
+    secret = Secret.of("gender", table.secret[rows], table.speaker[rows])
+    return judge(table.x[rows], secret, shuffles=19, seed=seed).answer
 
 
 @pytest.mark.parametrize("name", LEAKS)

@@ -47,7 +47,9 @@ def test_a_signal_ends_the_workers_of_a_cluster(
     lines = error.splitlines()
     assert process.returncode == status
     assert lines[-1].startswith(f"{event}: run the same command again")
-    assert all(line.startswith("cluster tls://127.0.0.1:") for line in lines[:-1])
+    assert all(
+        line.startswith(("cluster local:2: ", "cluster tls://127.0.0.1:")) for line in lines[:-1]
+    )
     assert running_in(process.pid) == {}
     assert seconds < 10  # two seconds on an idle machine
 

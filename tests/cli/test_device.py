@@ -170,10 +170,23 @@ def test_show_prints_the_card(capsys: pytest.CaptureFixture[str]) -> None:
         "Policy mine: drawn",
     ):
         assert line in captured
+    assert all(line == line.rstrip() for line in captured.splitlines())
     assert run("bundle", "show", bundled("drawn"), "--json", "-") == 0
     result = json.loads(capsys.readouterr().out)
     assert result["card"]["features"]["dims"] == 60
     assert result["policies"][0]["policy"]["required"] == "sad"
+
+
+def test_cards_and_schemas_load_no_package_of_the_lab(tmp_path: Path) -> None:
+    card = ["bundle", "model-card", str(bundled("drawn")), "--out", str(tmp_path / "README.md")]
+    code = (
+        "import sys\nfrom sordino.cli import main\n"
+        f"for verb in ({card!r}, ['schema', 'audit']):\n"
+        "    try:\n        main(verb)\n    except SystemExit as end:\n        assert not end.code\n"
+        "assert not {'torch', 'matplotlib', 'pandas', 'sklearn'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert (tmp_path / "README.md").is_file()
 
 
 def test_a_changed_bundle_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -57,8 +57,10 @@ SLOW: Final = ("audit", "demo", "reproduce", "compare", "study", "fit", "bench",
 """Verbs that fit models or measure time."""
 EXPECTED: Final = ("made the key of this device: ", "shown once: ")
 """How the lines on a new key and a new token begin."""
-PROGRESS: Final = re.compile(r": [\d,]+ of [\d,]+, |^[\d,]+ utterances of ")
-"""A line of progress, on a slow machine."""
+PROGRESS: Final = re.compile(
+    r": [\d,]+ of [\d,]+, |^[\d,]+ utterances of |^compares releases on |^checks \w+ in "
+)
+"""A line of progress; most are for a slow machine."""
 DIFFERS: Final = ("corpus check",)
 """Commands that end with status 1, since a synthetic corpus differs from the published counts."""
 

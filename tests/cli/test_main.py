@@ -296,7 +296,7 @@ def test_a_wrong_call_is_one_line_and_status_2(
 
 @pytest.mark.slow
 def test_a_pipe_gets_the_line_without_colour(tmp_path: Path) -> None:
-    done = process("corpus", "check", "ravdess", str(tmp_path / "nowhere"))
+    done = process("--quiet", "corpus", "check", "ravdess", str(tmp_path / "nowhere"))
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
@@ -317,3 +317,20 @@ def test_a_backend_of_jupyter_does_not_reach_matplotlib() -> None:
         env=os.environ | {"MPLBACKEND": "module://absent.backend"},
     )
     assert done.stdout.splitlines()[-1:] == ["agg"], done.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "first"),
+    [
+        ("compare --corpus manifest=absent.csv --out x", "compares releases on manifest="),
+        ("corpus check manifest absent.csv", "checks manifest in absent.csv"),
+    ],
+)
+def test_a_slow_command_says_at_once_what_it_does(
+    line: str, first: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert status(*line.split()) == 2
+    assert capsys.readouterr().err.startswith(first)
+    assert status(*line.split(), "--quiet") == 2
+    assert first not in capsys.readouterr().err

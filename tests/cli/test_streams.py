@@ -219,6 +219,11 @@ def test_no_memory_is_one_plain_line(error: Exception) -> None:
     assert failures.line(error, debug=False) == failures.NO_MEMORY
 
 
+def test_a_full_gpu_is_one_plain_line() -> None:
+    error = RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
+    assert failures.line(error, debug=False) == failures.NO_DEVICE_MEMORY
+
+
 WORKING = """
 import sys, time, types, joblib
 from sordino import cli

@@ -31,7 +31,7 @@ def test_two_kills_change_no_byte(kills: dict[str, Any], tmp_path: Path) -> None
     (tmp_path / "policy.toml").write_text(POLICY)
     command = ["compare", "--corpus", f"manifest={synthetic.manifest}", "--release", "leace"]
     command += ["--features", str(synthetic.vectors), "--policy", str(tmp_path / "policy.toml")]
-    result = kills["same_bytes"](command, tmp_path, 2, seed=0, seconds=(4.0, 8.0))
+    result = kills["same_bytes"](command, tmp_path, 2, seed=0, seconds=(3.0, 5.0))
     assert result["kills_by_target"] == {"worker": 1, "scheduler": 1, "client": 0}
     assert result["same_bytes"]
     assert result["orphan_seconds"] < kills["ORPHAN_SECONDS"]

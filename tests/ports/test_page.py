@@ -7,7 +7,6 @@ from __future__ import annotations
 import base64
 import functools
 import http.server
-import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,14 +14,14 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from sordino.device import read
 from sordino.signal import audio
+from tests.chromium import RULES, chromium
 from tests.device.synthetic_bundles import bundled, talking
 from tests.device.synthetic_sound_bundle import SECONDS, bundle_path, speech
 from tests.ports import port
-from tests.server.pages.test_browser import CHROMIUM, QUIET, RULES
 
 pytestmark = [
     pytest.mark.slow,
@@ -39,17 +38,9 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def chromium(recording: Path) -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        reason = "no Chromium here: install Debian's package chromium"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason, pytrace=False)
-        pytest.skip(reason)
-    sound = f"--use-file-for-fake-audio-capture={recording}"
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(
-            executable_path=CHROMIUM, args=[*QUIET, *MICROPHONE, sound]
-        )
+def browser(recording: Path) -> Iterator[Browser]:
+    with chromium(*MICROPHONE, f"--use-file-for-fake-audio-capture={recording}") as browser:
+        yield browser
 
 
 class Site:
@@ -78,8 +69,8 @@ def site() -> Iterator[Site]:
 
 
 @pytest.fixture(scope="module")
-def page(chromium: Browser, site: Site) -> Iterator[Page]:
-    context = chromium.new_context(permissions=["microphone"])
+def page(browser: Browser, site: Site) -> Iterator[Page]:
+    context = browser.new_context(permissions=["microphone"])
     opened = context.new_page()
     opened.set_default_timeout(40_000)
     load(opened, site.url)

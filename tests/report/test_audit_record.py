@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 from sordino.attack import Audit, AuditResult
+from sordino.cli.verbs.schema import audit_schema
 from sordino.errors import StorageError
 from sordino.report import continuous_integration, vector_page
-from sordino.report.audit_record import AuditSource, audit_schema
+from sordino.report.audit_record import AuditSource
 from sordino.report.vector_page import Report
 from tests.report.test_release_page import words
 

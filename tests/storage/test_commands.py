@@ -61,18 +61,26 @@ def test_extract_writes_to_s3_as_to_a_folder(
     assert SECRET_KEY not in everything
 
 
-def test_copies_of_an_earlier_table_are_removed(memory: str, study: Made) -> None:
+def test_an_output_in_the_memory_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    corpus = ("--corpus", "manifest=m.csv")
+    for option in ("--out", "--json"):
+        assert run("extract", *corpus, "--out", "x.csv", option, "memory://run/x.csv") == 2
+        assert "memory://run/x.csv: lost when the command ends" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_copies_of_an_earlier_table_are_removed(s3: str, study: Made) -> None:
     few = study.corpus.select(np.arange(2))
     rows = few.table.assign(file=few.table["file"].astype(str))
     manifest = study.manifest.with_name("few.csv")
     rows[["file", "speaker", "gender", "emotion"]].to_csv(manifest, index=False)
     options = ("--corpus", f"manifest={manifest}", "--features", "mel", "--jobs", "1")
-    command = ("extract", *options, "--out", f"{memory}/x.csv", "--cache", f"{memory}/cache")
+    command = ("extract", *options, "--out", f"{s3}/x.csv", "--cache", f"{s3}/cache")
     assert run(*command, "--conditions", "standard") == 0
-    tables = {name for name in contents(memory) if name.startswith("x.copy-")}
+    tables = {name for name in contents(s3) if name.startswith("x.copy-")}
     assert tables
     assert run(*command) == 0
-    assert not tables & set(contents(memory))
+    assert not tables & set(contents(s3))
 
 
 @pytest.mark.slow

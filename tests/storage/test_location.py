@@ -27,6 +27,8 @@ WITH_SECRETS = [
     f"simplecache::s3://AKIA:{SECRET}@bucket/run",
     f"zip://run::s3://AKIA:{SECRET}@bucket/run",
     f"s3:///AKIA:{SECRET}@bucket/run",
+    f"s3:/AKIA:{SECRET}@bucket/run",
+    f"https:/host/run?signature={SECRET}",
     f"s3://AKIA%3A{SECRET}%40bucket/run",
     f"https://user%3A{SECRET}%40host/run",
     f"https://host/run#access_token={SECRET}",

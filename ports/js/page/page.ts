@@ -1,5 +1,6 @@
 /** The page: a bundle, then sound, then the vectors that a device would send. */
 
+import { LARGEST_BYTES } from "../src/bundle/bundle.js";
 import {
   type Bundle, DailyBudget, readBundle, REASONS, type Result, Runtime, SordinoError, Stream,
 } from "../src/index.js";
@@ -7,7 +8,6 @@ import { browserKey, forget, IndexedDbStore, webEngine } from "../src/web.js";
 import { decode, Microphone, SoundProblem } from "./sound.js";
 import { policyFacts, resultItem } from "./text.js";
 
-const LARGEST_BUNDLE = 1 << 26;
 const BLOCK = 16000; // samples of a recording at once, so that the page stays alive
 
 function element<Kind extends HTMLElement>(id: string): Kind {
@@ -79,7 +79,7 @@ async function openBundle(file: File): Promise<void> {
   element("policy-choice").hidden = true;
   element("policy-text").hidden = true;
   say(status, "The bundle is checked.");
-  if (file.size > LARGEST_BUNDLE) throw new SoundProblem("The bundle is larger than 64 MB.");
+  if (file.size > LARGEST_BYTES) throw new SoundProblem("The bundle is larger than 64 MB.");
   bundle = readBundle(new Uint8Array(await file.arrayBuffer()));
   const names = [...bundle.policies.keys()];
   policySelect.replaceChildren(...names.map((name) => new Option(name, name)));

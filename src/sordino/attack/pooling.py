@@ -71,8 +71,9 @@ def pool_scores(guesses: pd.DataFrame, k: int | None = 20, seed: int = 0) -> pd.
     table: pd.DataFrame = cells.agg(
         **labels, score=("score", "mean"), k=("score", "size")
     ).reset_index()
-    for positions in table.groupby("attacker").indices.values():
-        table.loc[positions, "score"] = merge_rounding(table["score"].to_numpy()[positions])
+    table["score"] = table.groupby("attacker")["score"].transform(
+        lambda scores: merge_rounding(scores.to_numpy())
+    )
     table["prediction"] = (table["score"] > 0).astype(np.intp)
     return table[list(GUESS_COLUMNS)]
 

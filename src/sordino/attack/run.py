@@ -10,18 +10,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sordino.attack import row_sampling
 from sordino.attack.attackers.families import QUICK, available
 from sordino.attack.attackers.ignorant import RiskAttacker, RiskFitter
 from sordino.attack.attackers.kernels import check_families
 from sordino.attack.release_audit import SENSITIVE_TARGET, AttackSetting
 from sordino.columns import PREDICTION_COLUMNS
-from sordino.corpora.split import Parts
+from sordino.corpora.split import Part, Parts
 from sordino.corpora.table import Corpus
 from sordino.define import GENDERS, ROLES
 from sordino.errors import AttackError
 from sordino.policy import Policy
 from sordino.release.protocol import Release
-from sordino.types import Rows
+from sordino.types import Rows, Vectors
 
 
 @dataclass(frozen=True)
@@ -71,21 +72,24 @@ def run(
     the policy hides them. Hidden attributes without labels are listed in the config, `unlabelled`.
 
     `z` is `(utterances, d)` in the scaled space, in the corpus' row order. `released`, of the same
-    shape, are the released vectors of a release that changes recordings and maps no vector.
+    shape, are the released vectors of a release that changes recordings and maps no vector. Of a
+    party with more than 4,000 rows, attackers have 2,000, drawn evenly over its speakers
+    (`sordino.attack.row_sampling`); the risk model has all. The config says so, `drawn_rows`.
 
     Raises `AttackError` if the test part lacks a role or a gender, the risk party has too few
     speakers for a value of a secret, or vectors are missing.
     """
+    drawn = _DrawnRows.of(z, corpus, parts, seed)
     _check_inputs(z, corpus.roles(policy), corpus.genders(), parts.test, families)
     ignorant = ignorant or RiskFitter(policy, seed=seed).fit(z, corpus, parts.risk)
-    setting = AttackSetting(release, z, corpus, parts, policy, families, seed, released)
+    setting = drawn.setting(release, policy, families, released)
     targets, unlabelled = _targets(setting, policy)
     retraining = [block for target in targets for block in setting.retraining(target, informed)]
     retraining += setting.emotions()
     blocks = [*setting.ignorant(ignorant), *retraining, setting.utility()]
     blocks += [setting.membership()] if informed else []
     identity = setting.identity() if "speaker" in policy.hide else []
-    return _collect(setting, [*blocks, *setting.detail(), *identity], policy, unlabelled)
+    return _collect(drawn, setting, [*blocks, *setting.detail(), *identity], policy, unlabelled)
 
 
 def run_joint(
@@ -105,12 +109,13 @@ def run_joint(
     (`sordino.release.Joint`). Secrets and retrained attackers are those of `run`. The risk model is
     left out, because its width differs, and so are the targets beside secrets.
     """
+    drawn = _DrawnRows.of(z, corpus, parts, seed)
     _check_inputs(z, corpus.roles(policy), corpus.genders(), parts.test, families)
-    setting = AttackSetting(joint, z, corpus, parts, policy, families, seed)
+    setting = drawn.setting(joint, policy, families)
     targets, unlabelled = _targets(setting, policy)
     blocks = [block for target in targets for block in setting.retraining(target)]
     blocks += setting.emotions()
-    return _collect(setting, blocks, policy, unlabelled)
+    return _collect(drawn, setting, blocks, policy, unlabelled)
 
 
 def _targets(setting: AttackSetting, policy: Policy) -> tuple[list[str], list[str]]:
@@ -121,7 +126,55 @@ def _targets(setting: AttackSetting, policy: Policy) -> tuple[list[str], list[st
     return ([*targets, "age"], []) if setting.is_labelled("age") else (targets, ["age"])
 
 
+@dataclass(frozen=True)
+class _DrawnRows:
+    """The rows of a study that its attackers have, numbered from 0; all rows if no party is
+    large.
+    """
+
+    z: Vectors
+    corpus: Corpus
+    parts: Parts
+    seed: int
+    rows: Rows | None = None
+    """The row of the study of each row."""
+    counts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """For each party that was drawn from: the rows that attackers have, and all rows."""
+
+    @classmethod
+    def of(cls, z: Vectors, corpus: Corpus, parts: Parts, seed: int) -> _DrawnRows:
+        counts = row_sampling.drawn_counts(parts)
+        if not counts:
+            return cls(z, corpus, parts, seed)
+        drawn = row_sampling.sample_parts(parts, corpus, seed)
+        rows = np.sort(np.concatenate([drawn.risk.rows, drawn.transform.rows, drawn.test]))
+
+        def place(part: Rows) -> Rows:
+            return np.searchsorted(rows, part)
+
+        risk, transform = (
+            Part(place(part.train), place(part.validation))
+            for part in (drawn.risk, drawn.transform)
+        )
+        numbered = Parts(risk, transform, place(drawn.test), parts.draw)
+        return cls(z[rows], corpus.select(rows), numbered, seed, rows, counts)
+
+    def setting(
+        self,
+        release: Release,
+        policy: Policy,
+        families: Sequence[str],
+        released: Vectors | None = None,
+    ) -> AttackSetting:
+        """The attack on these rows; `released` are released vectors of all rows of the study."""
+        if released is not None and self.rows is not None:
+            released = released[self.rows]
+        args = (self.z, self.corpus, self.parts, policy, families, self.seed, released)
+        return AttackSetting(release, *args)
+
+
 def _collect(
+    drawn: _DrawnRows,
     setting: AttackSetting,
     blocks: Sequence[pd.DataFrame],
     policy: Policy,
@@ -131,6 +184,8 @@ def _collect(
     table.insert(0, "release", release.name)
     table.insert(1, "required", policy.required)
     table["draw"] = setting.parts.draw
+    if drawn.rows is not None:
+        table["row"] = drawn.rows[table["row"]]
     config = {
         "release": release.name,
         "hash": release.hash,
@@ -140,6 +195,8 @@ def _collect(
         "seed": setting.seed,
         "chosen": setting.chosen,
     }
+    if drawn.counts:
+        config["drawn_rows"] = {party: [*sizes] for party, sizes in drawn.counts.items()}
     if unlabelled:
         config["unlabelled"] = list(unlabelled)
     return AttackResult(table[list(PREDICTION_COLUMNS)], config, setting.patient_null)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -104,6 +105,11 @@ class Audit(BaseEstimator):  # type: ignore[misc]
         quick = set(self.families) <= set(QUICK_TABLE) and not self.estimators
         return QUICK_SHUFFLES if quick else FULL_SHUFFLES
 
+    @property
+    def attackers(self) -> list[str]:
+        """The names of families and of further classifiers."""
+        return [*self.families, *(self.estimators or ())]
+
     def fit(
         self,
         X: ArrayLike,
@@ -173,7 +179,7 @@ class Audit(BaseEstimator):  # type: ignore[misc]
         guesses = setting.guesses(sample, scores)
         guesses["row"] = rows[guesses["row"]]
         config = {
-            "families": [*self.families, *(self.estimators or ())],
+            "families": self.attackers,
             "shuffles": self.count,
             "rows": len(rows),
             "of": count,
@@ -203,7 +209,7 @@ class Audit(BaseEstimator):  # type: ignore[misc]
         size = row_sampling.count_rows(
             len(secret),
             dimensions,
-            [*self.families, *(self.estimators or ())],
+            self.attackers,
             (1 + self.count) * _labellings(secret),
             audits=self.audits,
             processes=parallel.count_workers(self.jobs),
@@ -242,7 +248,7 @@ class _AuditSetting:
             shuffled,
             self.plan,
             audit.families,
-            custom=audit.estimators or {},
+            custom=audit.estimators,
             others=others,
             seed=audit.seed,
             jobs=audit.jobs,
@@ -261,12 +267,18 @@ class _AuditSetting:
             for release, table in scores.items()
         }
         ignorant = self.ignorant(scores[REFERENCE].scores) if REFERENCE in scores else []
+        best = {release: table[table["best"]] for release, table in semi.items()}
         calls = [
-            (vectors, semi[release], release, k)
+            (vectors, best[release], release, k)
             for release, vectors in sample.items()
             for k in self.pool_sizes
         ]
-        patient = parallel.map(self.patient, calls, jobs=self.audit.jobs, ordered=True)
+        patient = parallel.map(
+            partial(_patient, self.secret, self.plan, self.audit.seed),
+            calls,
+            jobs=self.audit.jobs,
+            ordered=True,
+        )
         return pd.concat([*semi.values(), *ignorant, *patient], ignore_index=True)
 
     @property
@@ -278,14 +290,6 @@ class _AuditSetting:
             return []
         largest = int(np.bincount(self.secret.speaker).max())
         return [k for k in POOL_SIZES if k <= largest]
-
-    def patient(self, call: tuple[Matrix, pd.DataFrame, str, int]) -> pd.DataFrame:
-        """Guesses of patient attackers on one release with k utterances."""
-        x, guesses, release, k = call
-        best = guesses[guesses["best"]]
-        with threadpool_limits(1):
-            pooled = patient_guesses(x, self.secret, self.plan, best, k, QUICK, self.audit.seed)
-        return pooled.assign(release=release, knowledge=str(Knowledge.PATIENT))
 
     def ignorant(self, attackers: Sequence[Scores]) -> list[pd.DataFrame]:
         """Guesses of attackers that were trained on original vectors alone; none if released
@@ -300,6 +304,19 @@ class _AuditSetting:
             return []
         table = predict(self.secret, self.plan, before, after)
         return [table.assign(release=RELEASED, knowledge=str(Knowledge.IGNORANT))]
+
+
+def _patient(
+    secret: Secret,
+    plan: SplitPlan,
+    seed: int,
+    call: tuple[Matrix, pd.DataFrame, str, int],
+) -> pd.DataFrame:
+    """Guesses of patient attackers on one release with k utterances, in a worker."""
+    x, best, release, k = call
+    with threadpool_limits(1):
+        pooled = patient_guesses(x, secret, plan, best, k, QUICK, seed)
+    return pooled.assign(release=release, knowledge=str(Knowledge.PATIENT))
 
 
 def check_unweighted(sample_weight: ArrayLike | None) -> None:

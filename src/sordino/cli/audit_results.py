@@ -91,7 +91,7 @@ def _table(results: Mapping[str, AuditResult], secrets: Sequence[str], look: Est
         table.add_row(
             name,
             *(verdict if name in secrets else ("task", "")),
-            f"{graded(estimate)}{unit}",
+            f"{graded(estimate, audit.decision.answer)}{unit}",
             *before,
             number(estimate.chance),
         )

@@ -87,7 +87,7 @@ class _InputFile:
     def of(cls, place: Location, copies: ExitStack) -> _InputFile:
         from sordino import storage
         from sordino.features.large import LARGEST_WHOLE
-        from sordino.features.large.table import ARRAY_SUFFIX
+        from sordino.features.large.table import ARRAY_SUFFIX, stated_file
         from sordino.features.tables import LARGEST_DOWNLOAD, SHARD_SUFFIX, table_suffix
 
         path, largest = place, LARGEST_WHOLE
@@ -95,7 +95,7 @@ class _InputFile:
             table_suffix(place)
             path = copies.enter_context(storage.local_copy(place, LARGEST_DOWNLOAD))
             largest = sys.maxsize
-        return cls(path, _state(_hashed(path)), largest)
+        return cls(path, _state(stated_file(path)), largest)
 
     def sha256(self) -> str:
         """The SHA-256 of a table, or of the manifest of a folder of shards, which lists theirs.
@@ -103,9 +103,10 @@ class _InputFile:
         Raises `FeatureError` if the file changed since.
         """
         from sordino import storage
+        from sordino.features.large.table import stated_file
         from sordino.features.tables import LARGEST_DOWNLOAD
 
-        file = _hashed(self.path)
+        file = stated_file(self.path)
         digest = storage.file_sha256(file, LARGEST_DOWNLOAD)
         if _state(file) != self.state:
             raise FeatureError(
@@ -113,16 +114,6 @@ class _InputFile:
                 "was read; repeat the command"
             )
         return digest
-
-
-def _hashed(path: Location) -> Location:
-    """The file whose checksum stands for a table."""
-    from sordino import textfile
-    from sordino.features.shards.folder import SHARD_MANIFEST
-    from sordino.features.tables import SHARD_SUFFIX
-
-    file = textfile.home(path) if isinstance(path, Path) else path
-    return file / SHARD_MANIFEST if file.suffix.lower() == SHARD_SUFFIX else file
 
 
 def _state(file: Location) -> tuple[int, int, int] | None:

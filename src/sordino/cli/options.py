@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 import typer
 
 from sordino.cli.output import warn
-from sordino.errors import CorpusError, PluginError, PolicyError
-from sordino.storage import Location, location, on_this_machine, writable_location
+from sordino.errors import CorpusError, PluginError, PolicyError, StorageError
+from sordino.storage import Location, Remote, location, on_this_machine, writable_location
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
@@ -62,11 +62,11 @@ def use_cluster(context: typer.Context, address: str | None) -> str | None:
 
 
 def use_device(context: typer.Context, device: str) -> str:
-    """Train networks on a device until the verb ends; `auto` is decided where a network is."""
+    """Compute on a device until the verb ends; `auto` is decided where something is computed."""
     if device != "auto" and not context.resilient_parsing:
-        from sordino.nn import train_on  # imported here: it loads PyTorch
+        from sordino.parallel.compute_device import compute_on
 
-        context.with_resource(train_on(device))
+        context.with_resource(compute_on(device))
     return device
 
 
@@ -75,10 +75,23 @@ def local_path(text: str) -> Path:
     return on_this_machine(text, "this option")
 
 
+def output_location(text: str) -> Location:
+    """The file or folder of an output (`writable_location`). Raises `StorageError` also for the
+    memory of this process, which ends with the command.
+    """
+    path = writable_location(text)
+    if isinstance(path, Remote) and path.scheme == "memory":
+        raise StorageError(
+            f"{path}: lost when the command ends, expected a path or a URL such as "
+            "s3://bucket/results: choose one"
+        )
+    return path
+
+
 def check_json(text: str | None) -> str | None:
-    """The value of `--json`. Raises `StorageError` for a URL that cannot be written."""
+    """The value of `--json`. Raises `StorageError` as `output_location` does."""
     if text is not None:
-        writable_location(text)
+        output_location(text)
     return text
 
 
@@ -87,7 +100,7 @@ OutOption = Annotated[
     typer.Option(
         "--out",
         metavar="PATH",
-        parser=writable_location,
+        parser=output_location,
         help="Folder of the results; created if absent. Or a URL (extra storage), as "
         "s3://bucket/results.",
     ),
@@ -97,7 +110,7 @@ TableOutOption = Annotated[
     typer.Option(
         "--out",
         metavar="PATH",
-        parser=writable_location,
+        parser=output_location,
         help="Table to write (.parquet, .csv or .npz); an existing one is replaced. With --shards "
         "a folder (.shards).",
     ),
@@ -113,7 +126,8 @@ DeviceOption = Annotated[
     typer.Option(
         "--device",
         callback=use_device,
-        help="Where releases that are networks are trained; auto: on a CUDA GPU if there is one.",
+        help="Where networks are trained, and encoders and kernel attackers computed; auto: on a "
+        "CUDA GPU if there is one.",
     ),
 ]
 ClusterOption = Annotated[

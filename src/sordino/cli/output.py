@@ -14,7 +14,7 @@ import typer
 
 from sordino import storage
 from sordino.errors import SordinoError
-from sordino.progress import NO_PROGRESS, printable
+from sordino.progress import printable
 from sordino.storage import Location
 
 if TYPE_CHECKING:
@@ -64,12 +64,6 @@ def warn(lines: Sequence[str]) -> None:
     """Print one warning per line to standard error."""
     for line in lines:
         typer.secho(f"warning: {printable(' '.join(line.split()))}", fg="yellow", err=True)
-
-
-def announce(line: str) -> None:
-    """Print the work that begins to standard error, unless progress is unwanted."""
-    if not NO_PROGRESS.get():
-        typer.echo(printable(line), err=True)
 
 
 def print_table(table: Table, path: Location) -> None:

@@ -112,12 +112,14 @@ def end_children() -> None:
         time.sleep(0.01)
 
 
-def descendants() -> list[int]:
-    """The identifiers of all running descendants of this process; none without POSIX."""
+def descendants(process: int | None = None) -> list[int]:
+    """The identifiers of all running descendants of a process, by default of this one; none without
+    POSIX.
+    """
     children: dict[int, list[int]] = {}
     for identifier, parent in system.processes():
         children.setdefault(parent, []).append(identifier)
-    below = list(children.get(os.getpid(), []))
+    below = list(children.get(os.getpid() if process is None else process, []))
     for identifier in below:  # grows while it is walked
         below += children.get(identifier, [])
     return below

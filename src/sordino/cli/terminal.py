@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from rich import console
-from rich.segment import Segment
+from rich.segment import Segment, SegmentLines
 from rich.table import Table
 from rich.text import Text
 
@@ -34,7 +34,22 @@ class Console(console.Console):
             if width.minimum > self.width:
                 objects = ("\n".join(table_lines(table)),)
                 options = {"soft_wrap": True, "markup": False, "highlight": False}
+            elif not self.file.isatty():
+                objects = (self._without_padding(table, **options),)
         super().print(*objects, **options)
+
+    def _without_padding(self, table: Table, **options: Any) -> SegmentLines:
+        """The lines of a table without blanks at their ends."""
+        settings = self.options.update(
+            markup=options.get("markup"), highlight=options.get("highlight")
+        )
+        lines = self.render_lines(table, settings, pad=False)
+        for line in lines:
+            while line and not line[-1].text.rstrip(" "):
+                line.pop()
+            if line:
+                line[-1] = Segment(line[-1].text.rstrip(" "), line[-1].style)
+        return SegmentLines(lines, new_lines=True)
 
     def render_str(self, text: str, **options: Any) -> Text:
         """Text with escaped control characters; its width is the width on the terminal."""

@@ -307,6 +307,27 @@ def join(corpora: Sequence[Corpus]) -> Corpus:
     return Corpus("+".join(corpus.name for corpus in corpora), table, notes)
 
 
+def plain_labels(table: pd.DataFrame) -> pd.DataFrame:
+    """The table of a corpus with speakers and sessions as before `make`, without `corpus/`."""
+    return table.assign(
+        **{
+            column: [
+                label.removeprefix(f"{name}/")
+                for label, name in zip(table[column], table["corpus"], strict=True)
+            ]
+            for column in ("speaker", "session")
+        }
+    )
+
+
+def require_sound(corpus: Corpus) -> None:
+    """Raise `CorpusError` for rows of text, which have no recording."""
+    if not corpus.recorded().all():
+        raise CorpusError(
+            f"{corpus.name}: has rows of text without a recording, expected sound: leave them out"
+        )
+
+
 def duplicates(sums: NDArray[np.str_]) -> list[NDArray[np.intp]]:
     """Groups of rows whose recordings are byte-identical, from `Corpus.checksums`."""
     _, code, count = np.unique(sums, return_inverse=True, return_counts=True)

@@ -37,14 +37,14 @@ def utterance(where: str, file: str, row: Row, name: str) -> UtteranceRow:
     """One row with canonical labels; `where` names the row in an error.
 
     - `file`: the path of the recording.
-    - `row`: the cells `file`, `speaker`, `gender`, `emotion`, and optional ones of a manifest.
+    - `row`: the cells `speaker`, `gender`, `emotion`, and optional ones of a manifest.
     - `name`: the corpus of a row that names none.
 
     Raises `CorpusError` for a row without file or speaker, a name of a corpus that cannot be used,
     an invalid number, an end before its start, and a rating outside of its scale.
     """
-    for column in ("file", "speaker"):
-        if not row[column]:
+    for column, value in (("file", file), ("speaker", row["speaker"])):
+        if not value:
             raise CorpusError(f"{where}: no {column}, expected one in every row: fill it in")
     corpus = row.get("corpus") or name
     if set(corpus) & set("/+"):

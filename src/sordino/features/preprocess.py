@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -134,10 +134,7 @@ class PreprocessFitter:
         """Fit on these rows, `(n, d)`. Raises `FeatureError` for fewer than two different rows."""
         clip = self.clip_range()
         check_features(x)
-        if len(x) < 2:
-            raise FeatureError(
-                "one row, expected at least two to see how they differ: fit on more utterances"
-            )
+        check_two_rows(x)
         offset, factor = _SCALERS[self.scale](x.astype(np.float64))
         z = scale_rows(x, offset, factor, clip)  # (n, d)
         mean = z.mean(axis=0)
@@ -210,6 +207,14 @@ def _principal(z: NDArray[np.float64], components: int) -> NDArray[np.float64]:
     rank = np.count_nonzero(strength > strength[0] * max(z.shape) * np.finfo(np.float64).eps)
     directions: NDArray[np.float64] = pca.components_[:rank]
     return directions
+
+
+def check_two_rows(x: Sized) -> None:
+    """Raise `FeatureError` for fewer than two rows, which no space is fitted on."""
+    if len(x) < 2:
+        raise FeatureError(
+            "one row, expected at least two to see how they differ: fit on more utterances"
+        )
 
 
 def check_features(x: NDArray[np.floating], width: int | None = None) -> None:

@@ -174,6 +174,7 @@ def connect_cluster(address: str) -> Iterator[Cluster]:
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # errors are raised here
     with dask.config.set(SETTINGS):
         if local:
+            progress.announce(f"cluster {address}: its workers start")
             with _local_scheduler(distributed, int(local[1])) as scheduler:
                 yield from _connected(distributed, scheduler)
         else:

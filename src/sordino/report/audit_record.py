@@ -5,10 +5,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
 from typing import Any, Final
 
 import pandas as pd
@@ -114,14 +112,3 @@ def _identity(look: Estimates) -> dict[str, Any]:
         for name, figure in figures.items()
         if figure.n
     }
-
-
-def audit_schema() -> dict[str, Any]:
-    """The JSON Schema of a record (draft 2020-12).
-
-    >>> audit_schema()["title"]
-    'Record of an audit by sordino'
-    """
-    text = resources.files("sordino.report").joinpath("audit.schema.json").read_text("utf-8")
-    content: dict[str, Any] = json.loads(text)
-    return content

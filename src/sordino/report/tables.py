@@ -69,15 +69,21 @@ def limits(estimate: Estimate) -> str:
     return f"[{number(estimate.low)}, {number(estimate.high)}]"
 
 
-def graded(estimate: Estimate) -> str:
-    """An estimate with its interval and its grade (`attack.vectors.estimates.grade`).
+def graded(estimate: Estimate, answer: str) -> str:
+    """An estimate with its interval, and with its grade (`attack.vectors.estimates.grade`) if the
+    answer of the test is a leak: otherwise the size may be chance.
 
-    >>> graded(Estimate(0.57, 0.53, 0.61, 240, 24, 0.5)), graded(Estimate(0.57, chance=0.5))
-    ('0.57 [0.53, 0.61]: weak', '0.57: cannot tell')
+    >>> estimate = Estimate(0.57, 0.53, 0.61, 240, 24, 0.5)
+    >>> graded(estimate, "leak"), graded(estimate, "cannot tell")
+    ('0.57 [0.53, 0.61]: weak', '0.57 [0.53, 0.61]')
+    >>> graded(Estimate(0.57, chance=0.5), "leak")
+    '0.57: cannot tell'
     """
-    words = grade(estimate.value, estimate.low, estimate.chance)
-    interval = "" if words == CANNOT_TELL else f" {limits(estimate)}"
-    return f"{number(estimate.value)}{interval}: {words}"
+    interval = limits(estimate)
+    figure = f"{number(estimate.value)}{':' if interval == CANNOT_TELL else ''} {interval}"
+    if interval == CANNOT_TELL or answer != "leak":
+        return figure
+    return f"{figure}: {grade(estimate.value, estimate.low, estimate.chance, answer)}"
 
 
 def with_interval(estimate: Estimate) -> tuple[Cell, Cell]:

@@ -115,9 +115,7 @@ def card(audited: AuditResult, table: Estimates) -> Card:
     """The verdict on one secret, the attackers with one utterance, and the test."""
     name, decision = audited.secret.name, audited.decision
     estimate = best_attacker(table, name, audited.secret.metric)
-    figure = f"{number(estimate.value)} {limits(estimate)}"
-    if decision.answer == "leak":  # otherwise the test says that the size may be chance
-        figure = graded(estimate)
+    figure = graded(estimate, decision.answer)
     size = f"With one utterance: {audited.secret.metric.upper()} {figure}."
     words = {
         "leak": f"**Leak**: {name}. {size}",

@@ -54,7 +54,7 @@ def conclusion(estimates: Estimates, release: str, required: str = "") -> str:
         )
         if not math.isnan(estimate.value):
             result = outcome(estimate)
-            size = f" (AUC {graded(estimate)})" if result == "leak" else ""
+            size = f" (AUC {graded(estimate, result)})" if result == "leak" else ""
             secrets.setdefault(result, []).append(f"{name}{size}")
     texts = {
         "leak": "**Leak** to a retrained attacker: {}.",

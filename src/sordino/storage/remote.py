@@ -38,6 +38,9 @@ SLOWEST_UPLOAD: Final = 100_000
 _URL: Final = r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)"
 """A scheme of one letter is a drive of Windows."""
 
+_SINGLE_SLASH: Final = r"\s*([A-Za-z][A-Za-z0-9+.-]+):/([^/].*)"
+"""A path, or a URL with a slash too few, which may hold a secret."""
+
 _BUCKET: Final = r"[A-Za-z0-9._$-]+"
 """The first part of an address in a store of `WHOLE`."""
 
@@ -114,18 +117,21 @@ class Remote:
         """Raise `StorageError` for a store that may show half a file, `DependencyError` where its
         package is absent.
         """
+        self._check_whole()
+        with self._opened():
+            pass
+
+    def _check_whole(self) -> None:
+        """Raise `StorageError` for a store that may show half a file."""
         if self.scheme not in WHOLE:
             raise StorageError(
                 f"{self}: files are only read from {self.scheme}://, as a write could be cut "
                 f"short, expected {', '.join(WHOLE)} or a path: choose one"
             )
-        with self._errors():
-            self._open()
 
     def exists(self) -> bool:
         """Whether a file is there. Raises `StorageError` where the store does not answer."""
-        with self._errors():
-            system, path = self._open()
+        with self._opened() as (system, path):
             try:
                 return bool(system.info(path)["type"] == "file")
             except FileNotFoundError:
@@ -135,8 +141,7 @@ class Remote:
         """Up to `limit` bytes of a file from `offset` on, of one version. Raises
         `FileNotFoundError`, and `StorageError` where the store does not answer.
         """
-        with self._errors():
-            system, path = self._open()
+        with self._opened() as (system, path):
             if self.scheme in _WEB:
                 return _start(system, path, offset + limit)[offset:]
             try:
@@ -151,9 +156,8 @@ class Remote:
 
     def write(self, content: bytes) -> None:
         """Write a file, complete or not at all. Raises `StorageError`."""
-        self.check_writable()
-        with self._errors():
-            system, path = self._open()
+        self._check_whole()
+        with self._opened() as (system, path):
             seconds = STORE_SECONDS + len(content) / SLOWEST_UPLOAD
             try:  # s3fs waits for ever where a server does not ask for the content
                 system.pipe_file(path, content, timeout=seconds)
@@ -168,8 +172,7 @@ class Remote:
         Raises `FileNotFoundError`, and `StorageError` for a larger file, for one that another
         process replaces meanwhile, and where the store does not answer.
         """
-        with self._errors():
-            system, source = self._open()
+        with self._opened() as (system, source):
 
             def check(count: int) -> None:
                 if count > limit:
@@ -186,8 +189,7 @@ class Remote:
 
     def files(self) -> list[Remote]:
         """The files in this folder; none where it is absent. Raises `StorageError`."""
-        with self._errors():
-            system, path = self._open()
+        with self._opened() as (system, path):
             try:
                 entries = system.ls(path, detail=True)
             except FileNotFoundError:
@@ -197,8 +199,7 @@ class Remote:
 
     def unlink(self) -> None:
         """Remove a file, if it is there. Raises `StorageError`."""
-        with self._errors():
-            system, path = self._open()
+        with self._opened() as (system, path):
             try:
                 system.rm_file(path)
             except FileNotFoundError:
@@ -218,12 +219,12 @@ class Remote:
         return system, path
 
     @contextmanager
-    def _errors(self) -> Iterator[None]:
-        """Turn every failure into a `StorageError` or a `DependencyError`; an absent file stays a
-        `FileNotFoundError`.
+    def _opened(self) -> Iterator[tuple[Any, str]]:
+        """The file system of fsspec and the path in it. Every failure becomes a `StorageError` or a
+        `DependencyError`; an absent file stays a `FileNotFoundError`.
         """
         try:
-            yield
+            yield self._open()
         except SordinoError:
             raise
         except FileNotFoundError:
@@ -247,14 +248,18 @@ class Remote:
 def parse_url(text: str) -> Remote | None:
     """The file of a URL; `None` for text that is none, such as a path.
 
-    Raises `StorageError` for a URL with a user, a password, a query, a fragment or parameters, for
-    a chain of URLs, and for other text with `://`. No error repeats the text.
+    Raises `StorageError` for a URL with a user, a password, a query, a fragment or parameters, also
+    with one slash (`s3:/key:secret@bucket`), for a chain of URLs, and for other text with `://`. No
+    error repeats the text.
 
     >>> parse_url("runs/first"), parse_url("C:/runs")
     (None, None)
     """
     match = re.fullmatch(_URL, text, flags=re.DOTALL)
     if not match:
+        single = re.fullmatch(_SINGLE_SLASH, text, flags=re.DOTALL)
+        if single and single[1].lower() in (*WHOLE, *_WEB):
+            _check_address(single[1].lower(), single[2])
         if "://" not in text or re.match("[A-Za-z]:", text):
             return None
         if "::" in text:

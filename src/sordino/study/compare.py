@@ -113,7 +113,8 @@ def compare(
     # an empty table has no types, and would take those of the numbers away
     estimates = pd.concat([table for table in tables if len(table)], ignore_index=True)
     run = run_record.record(STUDY, inputs, features, options, policies, units)
-    report = page(guesses, estimates, run, [*notices, *confounding(inputs.corpus.table)])
+    notices = [*notices, *run_record.drawn_rows(inputs), *confounding(inputs.corpus.table)]
+    report = page(guesses, estimates, run, notices)
     run_record.write(estimates, run, out, report, latex=latex)
     return estimates
 

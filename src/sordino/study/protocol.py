@@ -24,7 +24,7 @@ from sordino.corpora.split import DRAWS, Part, Parts
 from sordino.corpora.table import Corpus
 from sordino.define import GENDERS
 from sordino.errors import AttackError, FeatureError, ReleaseError, SplitError
-from sordino.features import CACHE, FEATURE_SETS, Preprocess, PreprocessFitter
+from sordino.features import CACHE, FEATURE_SETS, Preprocess, PreprocessFitter, large
 from sordino.features.copies import COPIES
 from sordino.features.renderings import condition_record
 from sordino.features.synthetic_space import SYNTHETIC_SCALE, synthetic_space
@@ -214,7 +214,7 @@ class Inputs(NamedTuple):
 
     def scaling(self, rows: Rows, options: Options) -> Preprocess:
         """The scaled space of the study, or that of these rows of `x`."""
-        return self.space or options.preprocess.fit(self.x[rows])
+        return self.space or large.fit_space(options.preprocess, self.x, rows)
 
     @property
     def copies(self) -> int:
@@ -346,7 +346,8 @@ def space(
     if transform is None:
         transform = inputs.with_copies(parts.transform).rows
     rows = {"transform": transform, "risk": risk, "both": np.concatenate([risk, transform])}
-    return inputs.scaling(rows[options.fit_on], options)(inputs.x if x is None else x)
+    vectors = inputs.x if x is None else x
+    return large.scale_vectors(inputs.scaling(rows[options.fit_on], options), vectors)
 
 
 def parties(parts: Parts) -> dict[str, Rows]:

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from sordino import storage
+from sordino.attack.row_sampling import drawn_counts
 from sordino.corpora.split import Parts
 from sordino.corpora.table import duplicates
 from sordino.define import ROLES
@@ -60,6 +61,17 @@ def record(
         ),
         "units": units,
     }
+
+
+def drawn_rows(inputs: Inputs) -> list[str]:
+    """A sentence for a page where attackers have a sample of the rows of large parties."""
+    counts: dict[str, tuple[int, int]] = {}
+    for parts in inputs.draws:
+        for party, sizes in drawn_counts(parts).items():
+            counts[party] = max(counts.get(party, sizes), sizes)
+    text = ", ".join(f"{rows:,} of {every:,} ({party})" for party, (rows, every) in counts.items())
+    notice = f"Attackers have these rows, drawn evenly over the speakers of each party: {text}."
+    return [notice] if counts else []
 
 
 def write(

@@ -28,7 +28,7 @@ from sordino.errors import ReleaseError
 from sordino.metrics.bound import Bound
 from sordino.nn.fit import Plan, run_plan, run_rounds
 from sordino.nn.stack import fit_stacks
-from sordino.nn.training_device import training_device
+from sordino.parallel.compute_device import compute_device
 from sordino.policy import Policy
 from sordino.release import Drawn, DrawnFitter, Fitter, MixtureFitter, Release, plan_all
 from sordino.release.drawn.fit import Space, bounds_of_decisions, crossfit_decisions
@@ -57,8 +57,8 @@ def predictions(
     The columns of the guesses are `sordino.attack.PREDICTION_COLUMNS`.
 
     Finished units are read from `folder`. On a CPU, each core runs one unit at a time with one
-    thread. With a GPU (`sordino.nn.train_on`), the networks of all units are first trained there as
-    stacks.
+    thread. With a GPU (`sordino.parallel.compute_device`), the networks of all units are first
+    trained there as stacks.
 
     `informed=False` leaves out informed attackers, membership inference and bounds. A choice
     between releases needs none of them.
@@ -85,10 +85,11 @@ def inputs_digest(inputs: Inputs, options: Options, fitters: Fitters) -> str:
     ]
     space = inputs.space.hash if inputs.space else ""
     content = json.dumps([asdict(options), attackers, space], sort_keys=True) + labels
-    sha = hashlib.sha256(content.encode() + np.ascontiguousarray(inputs.x).tobytes())
+    digest = hashlib.sha256(content.encode())
+    digest.update(np.ascontiguousarray(inputs.x).data)
     for name, vectors in sorted((inputs.voices or {}).items()):
-        sha.update(name.encode() + np.ascontiguousarray(vectors).tobytes())
-    return sha.hexdigest()
+        digest.update(name.encode() + np.ascontiguousarray(vectors).tobytes())
+    return digest.hexdigest()
 
 
 def cached(space_of: Space) -> Space:
@@ -160,7 +161,7 @@ class _Unit:
         )
         fitters = self.study.fitters.describe(self.fitters)
         key = [digest, self.policy.hash, fitters, *(part.tolist() for part in rows)]
-        device = training_device()
+        device = compute_device()
         key += [] if device == "cpu" else [device]
         key += [] if self.study.informed else ["not informed"]
         return json.dumps(key)
@@ -269,12 +270,14 @@ class _Unit:
                 for audit in audits
             },
         }
+        if "drawn_rows" in audits[0].config:
+            record["drawn_rows"] = audits[0].config["drawn_rows"]
         guesses = pd.concat([audit.predictions for audit in audits], ignore_index=True)
         return self.name, guesses, record
 
 
 def _compute(units: Sequence[_Unit], jobs: int) -> Iterable[Finished]:
-    device = training_device()
+    device = compute_device()
     if device == "cpu":
         return parallel.map(_finish, units, jobs=jobs)
     return _compute_stacked(units, jobs, device)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -166,7 +167,9 @@ def test_a_result_is_one_line_and_plain_values(result: AuditResult) -> None:
     estimate = record["estimate"]
     assert estimate["value"] == pytest.approx(result.auc())
     assert 0.5 < estimate["low"] < estimate["value"] < estimate["high"] <= 1
-    assert estimate["grade"] == "very strong"
+    assert estimate["grade"] == "cannot tell"
+    leak = replace(result, decision=replace(result.decision, answer="leak"))
+    assert leak.to_dict()["estimate"]["grade"] == "very strong"
     assert estimate["reference"]["value"] == estimate["value"]  # the same vectors
     counts = {"audited": 144, "of": 144, "speakers": 24, "of_speakers": 24, "seed": 0}
     assert record["rows"] == counts

@@ -32,7 +32,7 @@ from tests.server.faults.rig import (
 from tests.server.postgresql import Cluster, cluster
 from tests.server.synthetic_bundle import bundle_file
 
-KILLS = 2
+KILLS = 1
 DAY = 86_400
 
 

@@ -3,34 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from sordino.server.database.tables import Purpose
 from sordino.server.groups.statistics import compute_statistics
+from tests.chromium import RULES, chromium
 from tests.server.conftest import set_consent
 from tests.server.pages.site import DAYS, PASSWORD, RELEASES_A_DAY, STEP, Site, running_site
 
 pytestmark = pytest.mark.slow
 
-CHROMIUM = Path("/usr/bin/chromium")
-QUIET = (
-    "--no-sandbox",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-default-apps",
-    "--disable-sync",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
-)
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 PAGES = {
     "": ["/sign-in", "/absent"],
     "moss": [
@@ -61,32 +50,23 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        reason = "no Chromium here: install Debian's package chromium"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason, pytrace=False)
-        pytest.skip(reason)
-    with sync_playwright() as playwright:
-        yield launch(playwright)
-
-
-def launch(playwright: Playwright) -> Browser:
-    return playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
 
 
 Open = Callable[..., Page]
 
 
 @pytest.fixture
-def open_page(chromium: Browser, site: Site) -> Iterator[Open]:
+def open_page(browser: Browser, site: Site) -> Iterator[Open]:
     """Opens a page of a new browser profile; checks requests, errors and messages at the end."""
     contexts: list[BrowserContext] = []
     requests: list[str] = []
     faults: list[str] = []
 
     def opened(login: str = "", **options: Any) -> Page:
-        context = chromium.new_context(base_url=site.address, **options)
+        context = browser.new_context(base_url=site.address, **options)
         contexts.append(context)
         context.on("request", lambda request: requests.append(request.url))
         context.on("console", lambda message: faults.append(message.text))
@@ -276,9 +256,9 @@ def test_the_keyboard_reaches_the_content_and_the_table(open_page: Open) -> None
     assert page.locator(":focus").get_attribute("role") == "region"
 
 
-def test_no_passkey_is_offered_at_an_address_in_numbers(chromium: Browser, site: Site) -> None:
+def test_no_passkey_is_offered_at_an_address_in_numbers(browser: Browser, site: Site) -> None:
     for host, is_number in (("127.0.0.1", True), ("localhost", False)):
-        context = chromium.new_context(base_url=site.address.replace("localhost", host))
+        context = browser.new_context(base_url=site.address.replace("localhost", host))
         page = context.new_page()
         page.goto("/sign-in")
         passkey = page.get_by_role("button", name="Sign in with a passkey")

@@ -11,7 +11,7 @@ import { checkModel } from "../onnx/structure.js";
 import type { Graph } from "../onnx/graph.js";
 import { checkStructure } from "./families.js";
 import { sha256 } from "./hash.js";
-import { DEEPEST, isObject, type Json, type JsonObject, jsonBytes, parseJson } from "./json.js";
+import { isObject, isWritten, type Json, type JsonObject, jsonBytes, parseJson } from "./json.js";
 import { type NumberArray, readArrays } from "./npz.js";
 import { Policy } from "./policy.js";
 import { type Signature, type Trust, verifySignature } from "./signature.js";
@@ -68,6 +68,13 @@ export class Bundle {
   /** The feature set of the models: `set`, `recipe`, and `dims` or `streams`. */
   get features(): JsonObject {
     return this.card["features"] as JsonObject;
+  }
+
+  /** The width of each stream; of vectors under the name "". */
+  get widths(): ReadonlyMap<string, number> {
+    const { streams, dims } = this.features;
+    const widths = isObject(streams) ? Object.entries(streams) : [["", dims]];
+    return new Map(widths as [string, number][]);
   }
 
   /** The arrays of one NPZ file. Throws `BundleError` for another file, or a compressed one. */
@@ -139,9 +146,7 @@ function checkFiles(parts: ReadonlyMap<string, Uint8Array>): [JsonObject, Map<st
   }
   const digests = manifest["files"];
   const known = Object.keys(manifest).every((key) => ["format", "files", "policies"].includes(key));
-  const bytes = jsonBytes(manifest);
-  const written = parts.get(MANIFEST_FILE)!;
-  const same = bytes.length === written.length && bytes.every((byte, at) => byte === written[at]);
+  const same = isWritten(parts.get(MANIFEST_FILE)!, manifest);
   const names = isObject(digests) ? Object.keys(digests) : [];
   if (!known || !same || !isObject(digests) || !names.every((name) => NAME.test(name)) ||
       names.includes(MANIFEST_FILE) || names.includes(SIGNATURE_FILE)) {
@@ -219,12 +224,11 @@ function file(files: ReadonlyMap<string, Uint8Array>, name: string): Uint8Array 
   return content;
 }
 
-/** The depth of nested lists and objects; the parser stops at `DEEPEST`. */
-function depth(content: Json, at = 0): number {
-  if (at > DEEPEST) return at;
+/** The depth of nested lists and objects. */
+function depth(content: Json): number {
   if (!Array.isArray(content) && !isObject(content)) return 0;
   const children: Json[] = Object.values(content);
-  return 1 + children.reduce((most: number, child) => Math.max(most, depth(child, at + 1)), 0);
+  return 1 + children.reduce((most: number, child) => Math.max(most, depth(child)), 0);
 }
 
 function unfit(part: string): BundleError {

@@ -82,20 +82,20 @@ const whole = (...sizes: (number | null)[]): Shape => ({ dtype: INT64, sizes });
 
 /** Throws `BundleError` where a policy has another structure than its family. */
 export function checkStructure(bundle: Bundle): void {
-  const widths = checkFeatures(bundle);
+  checkFeatures(bundle);
   checkEncoder(bundle);
   for (const entry of bundle.policies.values()) {
     if (!PRINTABLE.test(entry.name) || Array.from(entry.name).length > LONGEST_POLICY_NAME) {
       throw new BundleError("a policy whose name is no short text, expected printable characters");
     }
-    new PolicyCheck(bundle, entry, widths).run();
+    new PolicyCheck(bundle, entry).run();
   }
 }
 
-/** The width of each stream; of vectors under the name "". Throws without widths in the card. */
-function checkFeatures(bundle: Bundle): Map<string, number> {
-  const { streams, dims } = bundle.features;
-  const widths = isObject(streams) ? Object.entries(streams) : [["", dims] as [string, Json]];
+/** Throws where the card has no width of each stream or of vectors. */
+function checkFeatures(bundle: Bundle): void {
+  const widths = [...bundle.widths];
+  const { streams } = bundle.features;
   const clips = "streams" in bundle.features;
   if (clips === "dims" in bundle.features || (clips && !isObject(streams)) || !widths.length ||
       !widths.every(([, width]) => isWidth(width))) {
@@ -105,7 +105,6 @@ function checkFeatures(bundle: Bundle): Map<string, number> {
   if (clips && !widths.every(([name]) => name === "audio" || name === "text")) {
     throw new BundleError("streams of other names, expected audio or text or both: write it again");
   }
-  return new Map(widths as [string, number][]);
 }
 
 function checkEncoder(bundle: Bundle): void {
@@ -141,12 +140,11 @@ function matches(tensor: Declared, { dtype, sizes }: Shape): boolean {
 /** The check of one policy. */
 class PolicyCheck {
   private readonly clips: boolean;
+  private readonly widths: ReadonlyMap<string, number>;
 
-  constructor(
-    private readonly bundle: Bundle, private readonly entry: PolicyEntry,
-    private readonly widths: ReadonlyMap<string, number>,
-  ) {
-    this.clips = !widths.has("");
+  constructor(private readonly bundle: Bundle, private readonly entry: PolicyEntry) {
+    this.widths = bundle.widths;
+    this.clips = !this.widths.has("");
   }
 
   run(): void {

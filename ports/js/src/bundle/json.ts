@@ -9,7 +9,7 @@
 export const JSON_BYTES = 1 << 20;
 
 /** The limit of nested lists and objects. */
-export const DEEPEST = 100;
+const DEEPEST = 100;
 
 /** A number that was written with a point or an exponent: `float` in Python. */
 export class Float {
@@ -167,6 +167,12 @@ export function pythonJson(value: Json, indent = 0, ascii = true, depth = 0): st
 /** The bytes of a JSON file of a bundle: `sordino.device.bundle.archive.json_bytes`. */
 export function jsonBytes(value: Json): Uint8Array {
   return new TextEncoder().encode(`${pythonJson(value, 2, false)}\n`);
+}
+
+/** Whether a file has the bytes that Python writes for a value. */
+export function isWritten(content: Uint8Array, value: Json): boolean {
+  const bytes = jsonBytes(value);
+  return bytes.length === content.length && bytes.every((byte, at) => byte === content[at]);
 }
 
 /** `repr` of a float in Python: the same shortest digits as in JavaScript, in another notation. */

@@ -7,7 +7,7 @@
 
 import { BundleError } from "../errors.js";
 import { sha256 } from "./hash.js";
-import { isObject, jsonBytes, type JsonObject, parseJson } from "./json.js";
+import { isObject, isWritten, type JsonObject, parseJson } from "./json.js";
 
 const DOMAIN = "sordino bundle v1\0";
 const FILE_BYTES = 4096;
@@ -97,11 +97,10 @@ function parse(content: Uint8Array): JsonObject {
   const { key, version, expires, manifest, signature } = stated;
   const hexadecimal = (text: unknown, digits: number) =>
     typeof text === "string" && text.length === digits && /^[0-9a-f]*$/.test(text);
-  const written = jsonBytes(stated);
   const fits = hexadecimal(key, 16) && hexadecimal(manifest, 64) && hexadecimal(signature, 128) &&
     typeof version === "number" && version >= 1 &&
     (expires === null || (typeof expires === "string" && DAY.test(expires))) &&
-    written.length === content.length && written.every((byte, at) => byte === content[at]);
+    isWritten(content, stated);
   if (!fits) throw damaged;
   return stated;
 }

@@ -10,7 +10,7 @@
 
 import type { Bundle, PolicyEntry } from "../bundle/bundle.js";
 import { parseEpsilon } from "../bundle/families.js";
-import { isObject, numberOf } from "../bundle/json.js";
+import { numberOf } from "../bundle/json.js";
 import { ReleaseError } from "../errors.js";
 import { type Engine, Model, type Values } from "../onnx/model.js";
 import { laplaces, normals, prototypeRow } from "./draw.js";
@@ -38,9 +38,7 @@ export class Serving {
     private readonly bundle: Bundle, readonly entry: PolicyEntry, readonly key: Uint8Array,
     private readonly preprocess: Model | null, private readonly model: Model | null,
   ) {
-    const { streams, dims } = bundle.features;
-    const widths = isObject(streams) ? Object.entries(streams) : [["", dims]];
-    this.widths = new Map(widths as [string, number][]);
+    this.widths = bundle.widths;
     this.epsilon = parseEpsilon(entry.chance["epsilon"]);
     this.array("bin").forEach((bin, row) => (this.rows[bin] ??= []).push(row));
   }

@@ -117,21 +117,20 @@ function weighted(rows: readonly Row[], weights: Row): Row {
 
 /** The seven functionals of each row over some frames, one functional after the other. */
 function describe(rows: readonly Row[], over: readonly boolean[]): number[] {
-  const columns = rows.map((row) => functionalsOf(row, over));
+  const seconds = over.flatMap((value, frame) => (value ? [frame * FRAME_SECONDS] : []));
+  const middle = average(Float64Array.from(seconds));
+  const time = Float64Array.from(seconds, (value) => value - middle);
+  const columns = rows.map((row) => functionalsOf(row, over, time));
   return Array.from({ length: 7 }, (_, functional) => columns.map((column) => column[functional]!))
     .flat();
 }
 
-/** mean, sd, p05, p95, trend, change, change_p95 */
-function functionalsOf(row: Row, over: readonly boolean[]): number[] {
+/** mean, sd, p05, p95, trend, change, change_p95; `time` is that of the frames, less its mean. */
+function functionalsOf(row: Row, over: readonly boolean[], time: Row): number[] {
   const chosen = row.filter((_, frame) => over[frame]);
   if (!chosen.length) return new Array<number>(7).fill(0);
   const mean = average(chosen);
   const centred = chosen.map((value) => value - mean);
-  const seconds = over.flatMap((value, frame) => (value ? [frame * FRAME_SECONDS] : []));
-  const times = Float64Array.from(seconds);
-  const middle = average(times);
-  const time = times.map((value) => value - middle);
   const changes = changesOf(row, over, LAGS[0]!);
   const moved = changes.length ? changes : new Float64Array(1);
   const ordered = centred.slice().sort();
@@ -185,6 +184,9 @@ function average(numbers: Row): number {
   return numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
 }
 
-function dot(first: Row, second: Row): number {
-  return first.reduce((sum, number, at) => sum + number * second[at]!, 0);
+/** The sum of products of two rows of one length. */
+export function dot(first: Row, second: Row): number {
+  let sum = 0;
+  for (let at = 0; at < first.length; at++) sum += first[at]! * second[at]!;
+  return sum;
 }

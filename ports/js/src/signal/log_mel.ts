@@ -13,7 +13,7 @@
 
 import type { Matrix } from "../device/serving.js";
 import { checkSamples, fullScale, SAMPLING_RATE } from "./audio.js";
-import { loudness, speechSpan } from "./functionals.js";
+import { dot, loudness, speechSpan } from "./functionals.js";
 
 export const MEL_BANDS = 80;
 const WINDOW_SAMPLES = 400;
@@ -94,10 +94,4 @@ function powerSpectrum(sound: Float32Array, start: number): Float64Array {
   }
   return Float64Array.from({ length: BINS }, (_, bin) =>
     dot(COSINES[bin]!, even) ** 2 + dot(SINES[bin]!, odd) ** 2);
-}
-
-function dot(first: Float64Array, second: Float64Array): number {
-  let sum = 0;
-  for (let at = 0; at < first.length; at++) sum += first[at]! * second[at]!;
-  return sum;
 }

@@ -15,7 +15,15 @@ from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
 from sordino.define import ROLES
 from sordino.errors import AttackError
-from sordino.nn.fit import Job, Plan, Settings, TrainedNetwork, run_plan
+from sordino.nn.fit import (
+    Job,
+    Plan,
+    Settings,
+    TrainedNetwork,
+    row_view,
+    run_plan,
+    shared_tensor,
+)
 from sordino.nn.risk import RiskModel, probabilities, risk_loss
 from sordino.policy import Policy
 
@@ -46,7 +54,7 @@ class RiskAttacker:
 
     def __call__(self, z: NDArray[np.float32]) -> Judgement:
         """The posteriors of released or original vectors, `(n, d)`."""
-        role, gender = probabilities(self.model, torch.from_numpy(np.array(z, dtype=np.float32)))
+        role, gender = probabilities(self.model, shared_tensor(z))
         return Judgement(role.numpy(), gender.numpy())
 
 
@@ -77,12 +85,7 @@ class RiskFitter:
                 f"{len(z)} vectors for {len(corpus)} utterances, expected a finite one for each: "
                 "extract them anew"
             )
-        x, role = torch.from_numpy(np.array(z, dtype=np.float32)), corpus.roles(self.policy)
-        labels = {
-            "x": x,
-            "role": torch.from_numpy(role),
-            "gender": torch.from_numpy(corpus.genders()),
-        }
+        x, role, gender = shared_tensor(z), corpus.roles(self.policy), corpus.genders()
         if len(np.unique(role[part.train])) < len(ROLES):
             raise AttackError(
                 "the risk party lacks a role, expected neutral, required and sensitive: change the "
@@ -93,7 +96,11 @@ class RiskFitter:
                 "the risk party has no utterance for validation, expected some: add speakers"
             )
         train, validation = (
-            {key: values[rows] for key, values in labels.items()}
+            {
+                "x": row_view(x, torch.from_numpy(rows.copy())),  # read batch by batch
+                "role": torch.from_numpy(role[rows]),
+                "gender": torch.from_numpy(gender[rows]),
+            }
             for rows in (part.train, part.validation)
         )
         jobs = []

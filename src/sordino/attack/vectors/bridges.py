@@ -9,13 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike
 
 from sordino.attack.attackers import kernels
 from sordino.attack.attackers.scaling import in_range
-from sordino.columns import RELEASED
-from sordino.define import Knowledge
 from sordino.errors import AttackError
 from sordino.types import Matrix, Rows
 
@@ -65,7 +62,7 @@ def art_splits(result: AuditResult, X: ArrayLike) -> list[ArtSplit]:
     place = {row: index for index, row in enumerate(result.rows.tolist())}
     x, codes = in_range(x[result.rows]), secret.values
     splits = []
-    for _, guesses in _best(result).groupby("side"):
+    for _, guesses in result.single_guesses().groupby("side"):
         test = np.array([place[row] for row in guesses["row"].tolist()])
         train = np.setdiff1d(np.arange(len(x)), test)
         mean, deviation = x[train].mean(axis=0), x[train].std(axis=0)
@@ -90,7 +87,7 @@ def privacy_meter(result: AuditResult) -> dict[str, Any]:
             f"{result.secret.name} has no two classes, expected a binary secret, such as "
             "membership: audit one class against the rest"
         )
-    best = _best(result).sort_values("row")
+    best = result.single_guesses().sort_values("row")
     score = best["score"].to_numpy(dtype=float)
     return {
         "metric_id": SIGNAL_NAME,
@@ -100,10 +97,3 @@ def privacy_meter(result: AuditResult) -> dict[str, Any]:
         "signal_values": score,
         "threshold": 0.0,
     }
-
-
-def _best(result: AuditResult) -> pd.DataFrame:
-    """The guesses of the best retrained attacker on single utterances."""
-    guesses = result.guesses
-    semi = guesses["knowledge"] == str(Knowledge.SEMI_INFORMED)
-    return guesses[semi & (guesses["release"] == RELEASED) & guesses["best"]]

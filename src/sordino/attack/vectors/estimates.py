@@ -107,26 +107,29 @@ GRADES: Final = ((0.4, "weak"), (0.6, "moderate"), (0.8, "strong"))
 """
 
 
-def grade(value: float, low: float, chance: float) -> str:
-    """The size of a leak in words, from a value, the lower limit of its interval and chance.
+def grade(value: float, low: float, chance: float, answer: str) -> str:
+    """The size of a leak in words, from a value, the lower limit of its interval, chance, and the
+    answer of the test (`Decision.answer`), which corrects for the selection of the best attacker.
 
-    >>> grade(0.57, 0.53, 0.5), grade(0.57, 0.49, 0.5), grade(0.92, 0.88, 0.5)
-    ('weak', 'not above chance', 'very strong')
-    >>> grade(0.9, float("nan"), 0.5)
+    >>> [grade(value, value - 0.04, 0.5, "leak") for value in (0.57, 0.53, 0.92)]
+    ['weak', 'not above chance', 'very strong']
+    >>> grade(0.92, 0.88, 0.5, "no leak found"), grade(0.92, 0.88, 0.5, "cannot tell")
+    ('not above chance', 'cannot tell')
+    >>> grade(0.9, float("nan"), 0.5, "leak")
     'cannot tell'
     """
-    if np.isnan(low):
+    if np.isnan(low) or answer == "cannot tell":
         return "cannot tell"
-    if low <= chance:
+    if low <= chance or answer == "no leak found":
         return "not above chance"
     part = above_chance(value, chance)
     return next((words for limit, words in GRADES if part < limit), "very strong")
 
 
-def headline_estimate(frame: pd.DataFrame, secret: Secret) -> dict[str, Any]:
+def headline_estimate(frame: pd.DataFrame, secret: Secret, answer: str) -> dict[str, Any]:
     """The headline estimate of a secret in `frame`, its grade and its reference, as plain values.
 
-    The attacker is the best retrained one with one utterance.
+    The attacker is the best retrained one with one utterance; `answer` is that of the test.
     """
     rows = frame[
         (frame["target"] == secret.name)
@@ -148,7 +151,7 @@ def headline_estimate(frame: pd.DataFrame, secret: Secret) -> dict[str, Any]:
         "metric": secret.metric,
         **figures[RELEASED],
         "chance": secret.chance,
-        "grade": grade(released["value"], released["low"], secret.chance),
+        "grade": grade(released["value"], released["low"], secret.chance, answer),
         "reference": figures.get(REFERENCE),
     }
 

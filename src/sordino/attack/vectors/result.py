@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from sordino import metrics
 from sordino.attack.secret import Secret
 from sordino.attack.selection import BEST
 from sordino.attack.significance import permutation_test
@@ -83,16 +82,15 @@ class AuditResult:
         """The area under the ROC curve of an attacker's scores of single utterances; NaN for more
         than two classes and for a continuous secret.
         """
-        table = self._single(attacker, release)
-        if len(self.secret.classes) != 2 or not len(table):
+        if len(self.secret.classes) != 2:
             return float("nan")
-        return metrics.auc(table["truth"].to_numpy() == 1, table["score"].to_numpy())
+        return estimates.headline_value(self.secret, self.single_guesses(attacker, release))
 
     def value(self, release: str = RELEASED) -> float:
         """The headline metric (`Secret.metric`) of the best attacker with one utterance; NaN for an
         absent release.
         """
-        return estimates.headline_value(self.secret, self._single(BEST, release))
+        return estimates.headline_value(self.secret, self.single_guesses(release=release))
 
     def leakage(self, release: str = RELEASED) -> float:
         """The part of the way from chance to certainty that the best attacker goes, from 0 to 1:
@@ -100,7 +98,7 @@ class AuditResult:
         """
         return max(0.0, estimates.above_chance(self.value(release), self.secret.chance))
 
-    def _single(self, attacker: str, release: str) -> pd.DataFrame:
+    def single_guesses(self, attacker: str = BEST, release: str = RELEASED) -> pd.DataFrame:
         """The guesses of a retrained attacker on single utterances."""
         semi = self.guesses["knowledge"] == str(Knowledge.SEMI_INFORMED)
         table = self.guesses[semi & (self.guesses["release"] == release)]
@@ -129,9 +127,6 @@ class AuditResult:
         `frame` are the estimates of `to_frame`, if they were computed before.
         """
         frame = self.to_frame() if frame is None else frame
-        estimate = estimates.headline_estimate(frame, self.secret)
-        if self.decision.answer == "no leak found":  # the test corrects for the best attacker
-            estimate["grade"] = "not above chance"
         return {
             "secret": self.secret.name,
             "verdict": self.decision.answer,
@@ -145,7 +140,7 @@ class AuditResult:
                 "of_speakers": self.available_speakers,
                 "seed": self.config["seed"],
             },
-            "estimate": estimate,
+            "estimate": estimates.headline_estimate(frame, self.secret, self.decision.answer),
             "settings": dict(self.config),
         }
 

@@ -15,15 +15,17 @@ from sordino.cli.options import (
     AttackerOption,
     AttackersOption,
     ClusterOption,
+    DeviceOption,
     JobsOption,
     JsonOption,
     OutOption,
     SeedOption,
+    output_location,
     resolve_attackers,
 )
 from sordino.cli.output import print_lines
 from sordino.errors import StorageError
-from sordino.storage import Location, location, writable_location
+from sordino.storage import Location, location
 
 if TYPE_CHECKING:
     import numpy as np
@@ -115,7 +117,7 @@ AssessmentOption = Annotated[
     typer.Option(
         "--assessment",
         metavar="FILE.html|.docx",
-        parser=writable_location,
+        parser=output_location,
         help="Also write a section for a data-protection impact assessment: the figures by "
         "article of the GDPR and the AI Act.",
     ),
@@ -125,7 +127,7 @@ CiOption = Annotated[
     typer.Option(
         "--ci",
         metavar="FILE.sarif|.xml",
-        parser=writable_location,
+        parser=output_location,
         help="Also write the verdicts for another project's CI: SARIF 2.1.0, or JUnit XML.",
     ),
 ]
@@ -169,6 +171,7 @@ def audit(
     seed: SeedOption = 0,
     jobs: JobsOption = CORES,
     cluster: ClusterOption = None,  # noqa: ARG001 (its callback connects)
+    device: DeviceOption = "auto",  # noqa: ARG001 (its callback selects it)
     json: JsonOption = None,
 ) -> None:
     """Test if a retrained attacker infers a secret from a table of vectors.

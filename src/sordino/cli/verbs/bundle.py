@@ -109,14 +109,10 @@ def model_card(bundle: BundleArgument, out: ModelCardOption) -> None:
     """
     from sordino import storage
     from sordino.device import read
-    from sordino.report import model_card
+    from sordino.device.bundle import model_card
 
     content = read(bundle)
-    policies = [
-        model_card.CardPolicy(entry.name, entry.policy, entry.family, entry.width)
-        for entry in content.policies.values()
-    ]
-    text = model_card.model_card(bundle.stem, content.card, policies)
+    text = model_card.model_card(bundle.stem, content.card, [*content.policies.values()])
     print_lines([str(storage.write(out, text))])
 
 

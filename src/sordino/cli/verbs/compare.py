@@ -37,6 +37,7 @@ from sordino.cli.options import (
     resolve_features,
 )
 from sordino.cli.output import print_table, write_json
+from sordino.progress import announce
 from sordino.storage import Location
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ def compare(
       sordino compare --corpus ravdess=data/ravdess --corpus emodb=data/emodb \\
         --release drawn --release leace --features mel --out compared
     """
+    announce(f"compares releases on {', '.join(corpus)}")
     from sordino.study import compare as study
     from sordino.study.protocol import POLICIES, Fitters
 

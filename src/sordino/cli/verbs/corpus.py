@@ -29,6 +29,7 @@ from sordino.corpora.checks.recordings import MAX_LISTED, Bad, Recordings, check
 from sordino.corpora.formats.registry import FORMAT_WRITERS, FORMATS
 from sordino.corpora.table import Corpus
 from sordino.errors import CorpusError
+from sordino.progress import announce
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -116,6 +117,7 @@ def check(
     Example:
       sordino corpus check ravdess data/ravdess
     """
+    announce(f"checks {name} in {path}")
     corpus = corpora.load(name, path, keep_absent=True, **_options(name, columns, sounds))
     result = _compare(name, corpus, path, partial)
     _show(result, Console(stderr=json == "-", highlight=False))

@@ -23,8 +23,7 @@ from typing import Final
 
 from sordino import storage, textfile
 from sordino.corpora import sheet, utterances
-from sordino.corpora.table import Corpus
-from sordino.errors import CorpusError
+from sordino.corpora.table import Corpus, plain_labels, require_sound
 from sordino.storage import LONGEST_PATH
 
 NAME: Final = "manifest"
@@ -71,16 +70,10 @@ def write(corpus: Corpus, path: Path) -> Path:
     otherwise. Cells that a spreadsheet would run as formulas get an apostrophe in front. Raises
     `CorpusError` for rows of text, which have no recording.
     """
-    if not corpus.recorded().all():
-        raise CorpusError(
-            f"{corpus.name}: has rows of text without a recording, expected sound: leave them out"
-        )
+    require_sound(corpus)
     folder = f"{path.parent.absolute()}{os.sep}"
-    rows = corpus.table.copy()
+    rows = plain_labels(corpus.table)
     files = [os.path.abspath(file).removeprefix(folder) for file in rows["file"]]  # noqa: PTH100
-    for column in ("speaker", "session"):
-        pairs = zip(rows[column], rows["corpus"], strict=True)
-        rows[column] = [label.removeprefix(f"{name}/") for label, name in pairs]
     texts = rows.select_dtypes(exclude="number").columns
     rows[texts] = rows[texts].map(storage.cell)
     rows["file"] = [file if storage.cell(file) == file else f"./{file}" for file in files]

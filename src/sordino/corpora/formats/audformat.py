@@ -36,7 +36,7 @@ from sordino.corpora.formats.foreign_rows import (
     require_folder,
 )
 from sordino.corpora.labels import quote
-from sordino.corpora.table import NUMBERS, Corpus
+from sordino.corpora.table import NUMBERS, Corpus, plain_labels
 from sordino.errors import CorpusError
 from sordino.progress import listed
 
@@ -330,20 +330,19 @@ def write(corpus: Corpus, folder: Path) -> Path:
     Raises `CorpusError` without the package, for a folder that has a file, and for rows of text.
     """
     package = _package()
-    table = corpus.table
+    table = plain_labels(corpus.table)
     names = sorted(set(table["corpus"]))
     if len(names) > 1:
         raise CorpusError(
             f"{corpus.name}: utterances of {listed(names)}, expected one corpus in a database: "
             "write each by itself"
         )
-    prefix = f"{names[0]}/"
     sounds = copies.write(corpus, folder)
     name = re.sub(r"[^A-Za-z0-9._+-]", "_", corpus.name)
     database = package.Database(name=name, source="sordino", usage="other")
     speakers: dict[str, dict[str, Any]] = {}
     for row in table.to_dict("records"):
-        person = speakers.setdefault(row["speaker"].removeprefix(prefix), {"gender": ""})
+        person = speakers.setdefault(row["speaker"], {"gender": ""})
         person["gender"] = person["gender"] or row["gender"]
         if "age" in row and not math.isnan(row["age"]):
             person["age"] = float(row["age"])
@@ -358,9 +357,6 @@ def write(corpus: Corpus, folder: Path) -> Path:
     database["utterances"] = content
     for column in ("speaker", "emotion", "transcript", "intensity", "session", *numbers):
         content[column] = package.Column(scheme_id=column)
-        values = table[column].tolist()
-        if column in ("speaker", "session"):
-            values = [value.removeprefix(prefix) for value in values]
-        content[column].set(values)
+        content[column].set(table[column].tolist())
     database.save(str(folder), storage_format="csv", verbose=False)
     return folder

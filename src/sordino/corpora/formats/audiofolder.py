@@ -26,7 +26,7 @@ from sordino.corpora.formats.foreign_rows import (
     require_folder,
     text_of,
 )
-from sordino.corpora.table import NUMBERS, Corpus
+from sordino.corpora.table import NUMBERS, Corpus, plain_labels
 from sordino.errors import CorpusError
 
 _FILE: Final = "file_name"
@@ -34,7 +34,7 @@ TABLES: Final = ("metadata.csv", "metadata.jsonl")
 _MOST_TABLES: Final = 1000
 
 _EXPECTED: Final = "metadata.csv or metadata.jsonl with a column file_name"
-_WRITTEN: Final = ("gender", "emotion", "intensity", "transcript", "corpus", "session")
+_WRITTEN: Final = ("speaker", "gender", "emotion", "intensity", "transcript", "corpus", "session")
 
 
 def load(folder: Path, reading: Reading) -> Corpus:
@@ -101,11 +101,8 @@ def write(corpus: Corpus, folder: Path) -> Path:
     """
     sounds = copies.write(corpus, folder)
     lines = []
-    for file, row in zip(sounds, corpus.table.to_dict("records"), strict=True):
-        speaker = row["speaker"].removeprefix(f"{row['corpus']}/")
-        session = row["session"].removeprefix(f"{row['corpus']}/")
-        line: dict[str, Any] = {_FILE: file, "speaker": speaker}
-        line |= {name: row[name] for name in _WRITTEN} | {"session": session}
+    for file, row in zip(sounds, plain_labels(corpus.table).to_dict("records"), strict=True):
+        line: dict[str, Any] = {_FILE: file} | {name: row[name] for name in _WRITTEN}
         line |= {name: row[name] for name in NUMBERS if name in row and not math.isnan(row[name])}
         lines.append(json.dumps(line, ensure_ascii=False))
     storage.write(folder / TABLES[1], "\n".join(lines) + "\n")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from sordino import storage
-from sordino.corpora.table import Corpus
+from sordino.corpora.table import Corpus, require_sound
 from sordino.errors import CorpusError
 from sordino.progress import track
 from sordino.signal import audio
@@ -27,10 +27,7 @@ def write(corpus: Corpus, folder: Path) -> list[str]:
     Raises `CorpusError` for a folder that has a file and for rows of text; `AudioError` and
     `StorageError` for recordings that cannot be read.
     """
-    if not corpus.recorded().all():
-        raise CorpusError(
-            f"{corpus.name}: has rows of text without a recording, expected sound: leave them out"
-        )
+    require_sound(corpus)
     with storage.as_storage_error(folder):
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise CorpusError(f"{folder}: not an empty folder, expected a new one: choose another")

@@ -106,7 +106,7 @@ class Reading:
 
     def _cells(self, place: str, cells: Mapping[str, Any]) -> Row:
         """The cells of a row under standard names."""
-        row = {"file": "file"}
+        row: Row = {}
         for standard in ALIASES:
             column = self.source_of(place, standard, cells)
             row[standard] = text_of(place, standard, cells[column]) if column else ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import IO, Any, Final, Literal
 
@@ -80,10 +81,7 @@ def npz_blocks(path: Path) -> TableBlocks | None:
         name, extra = (int.from_bytes(header[at : at + 2], "little") for at in (26, 28))
         start = member.header_offset + _LOCAL_HEADER + name + extra
         file.seek(start)
-        x = _mapped(path, file)
-    size = int(np.prod(x.shape, dtype=object)) * x.kind.itemsize
-    if x.offset + size > start + member.file_size:
-        raise ValueError("x is cut short")
+        x = _mapped(path, file, start + member.file_size)
     names, labels, attrs = _columns(path, x.shape, arrays)
     return _array_blocks(x, names, labels, attrs)
 
@@ -92,7 +90,7 @@ def npy_blocks(path: Path) -> TableBlocks:
     """An array `(rows, dims)` in blocks; its columns are `x0`, `x1` and so on."""
     with path.open("rb") as file:
         x = _mapped(path, file)
-    return _array_blocks(x, [f"x{column}" for column in range(x.shape[1])], pd.DataFrame(), {})
+    return _array_blocks(x, _numbered(x.shape[1]), pd.DataFrame(), {})
 
 
 def _array_blocks(
@@ -144,8 +142,8 @@ def _columns(
 ) -> tuple[list[str], pd.DataFrame, dict[str, Any]]:
     """The names of dimensions, the labels, and the names of labels and of unused arrays."""
     rows, dims = shape
-    titles = arrays.pop("names", np.array([f"x{column}" for column in range(dims)]))
-    names = list(map(str, titles.ravel().tolist()))
+    titles = arrays.pop("names", None)
+    names = _numbered(dims) if titles is None else list(map(str, titles.ravel().tolist()))
     if len(names) != dims:
         raise FeatureError(
             f"{path}: {len(names)} names for {dims} dimensions of `x`, expected one each: mend it"
@@ -161,6 +159,11 @@ def _columns(
         "unused": tuple(name for name in labels if name not in sized),
     }
     return names, pd.DataFrame(columns, index=range(rows)), attrs
+
+
+def _numbered(dims: int) -> list[str]:
+    """The names of dimensions without names."""
+    return [f"x{column}" for column in range(dims)]
 
 
 def _labels(values: NDArray[Any]) -> pd.Series:
@@ -185,8 +188,7 @@ def _array(path: Path, archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
     member = _member(archive, name)
     with archive.open(member) as file:
         shape, _, kind = _header(path, file, name)
-        if int(np.prod(shape, dtype=object)) * kind.itemsize > archive.getinfo(member).file_size:
-            raise ValueError(f"{name} is cut short")
+        _check_bytes(name, shape, kind, archive.getinfo(member).file_size)
         table_size.check_shape(path, *[*shape[:2], 1, 1][:2])
         if kind.kind in "fiub":
             table_size.check_bytes(path, 8 * int(np.prod(shape, dtype=object)))
@@ -195,17 +197,22 @@ def _array(path: Path, archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
     return array
 
 
-def _mapped(path: Path, file: IO[bytes]) -> MappedArray:
+def _check_bytes(name: str, shape: Sequence[int], kind: np.dtype[Any], available: float) -> None:
+    """Raise `ValueError` for an array with more bytes than are `available`."""
+    if int(np.prod(shape, dtype=object)) * kind.itemsize > available:
+        raise ValueError(f"{name} is cut short")
+
+
+def _mapped(path: Path, file: IO[bytes], end: float = inf) -> MappedArray:
     """The array at this position of a file. Raises `FeatureError` for no matrix of numbers, and
-    `ValueError` for one that passes the end of the file.
+    `ValueError` for one that passes `end` or the end of the file.
     """
     shape, fortran, kind = _header(path, file, "x")
     if len(shape) != 2 or kind.kind not in "fiub" or shape[1] == 0:
         raise _no_matrix(path, kind, shape)
     table_size.check_shape(path, *shape)
     offset = file.tell()
-    if offset + int(np.prod(shape, dtype=object)) * kind.itemsize > path.stat().st_size:
-        raise ValueError("x is cut short")
+    _check_bytes("x", shape, kind, min(end, path.stat().st_size) - offset)
     return MappedArray(path, offset, (shape[0], shape[1]), kind, fortran)
 
 

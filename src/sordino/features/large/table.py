@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Final, overload
 
 import numpy as np
 import pandas as pd
@@ -54,6 +54,21 @@ MOST_TEXT: Final = 1 << 30
 """Characters of different texts in the labels of a table in blocks."""
 
 
+@overload
+def stated_file(path: Path) -> Path: ...
+@overload
+def stated_file(path: Location) -> Location: ...
+def stated_file(path: Location) -> Location:
+    """The file whose state and checksum stand for a table: the manifest of a folder of shards, and
+    any other table itself.
+
+    >>> stated_file(Path("x.csv")).name, stated_file(Path("x.shards")).name
+    ('x.csv', 'manifest.json')
+    """
+    file = textfile.home(path) if isinstance(path, Path) else path
+    return file / SHARD_MANIFEST if file.suffix.lower() == SHARD_SUFFIX else file
+
+
 @dataclass(frozen=True)
 class MemoryTable:
     """A table in memory."""
@@ -77,7 +92,6 @@ class BlockTable:
     """A table of which a block is in memory at a time."""
 
     path: Path
-    suffix: str
     blocks: TableBlocks
     labels: pd.DataFrame = field(default_factory=pd.DataFrame)
     """Columns of another table with the same rows."""
@@ -156,7 +170,7 @@ class BlockTable:
         blocks = self.blocks.read([stored[name] for name in names])
         rows = dict.fromkeys(new, 0)
         while True:
-            with decoding(self.path, self.suffix):
+            with decoding(self.path, self.path.suffix.lower()):
                 block = next(blocks, None)
             if block is None:
                 break
@@ -169,9 +183,7 @@ class BlockTable:
         self._check(not set(rows.values()) - {len(self)} and self._now() == self.state)
 
     def _now(self) -> tuple[int, int, int]:
-        """The state of the file, or of the manifest of a folder of shards."""
-        shards = self.suffix == SHARD_SUFFIX
-        return storage.file_state(self.path / SHARD_MANIFEST if shards else self.path)
+        return storage.file_state(stated_file(self.path))
 
     def _check(self, unchanged: bool) -> None:
         """Raise `FeatureError` for a file that changed."""
@@ -264,7 +276,7 @@ def open_vectors(
             blocks = _blocks(file, suffix, text)
             if blocks is not None:
                 check_rows(file, blocks.rows, len(blocks.names))
-                return BlockTable(file, suffix, blocks)
+                return BlockTable(file, blocks)
     return MemoryTable(read_table(path, text))
 
 
@@ -275,7 +287,7 @@ def _array(path: Path, text: Collection[str], labels: Location | None) -> BlockT
         blocks = npy_blocks(path)
     check_rows(path, blocks.rows, len(blocks.names))
     if labels is None:
-        return BlockTable(path, ARRAY_SUFFIX, blocks)
+        return BlockTable(path, blocks)
     columns = read_table(labels, text)
     if len(columns) != blocks.rows:
         raise FeatureError(
@@ -287,7 +299,7 @@ def _array(path: Path, text: Collection[str], labels: Location | None) -> BlockT
             f"{labels}: column `{clash[0]}` has the name of a dimension, expected another: "
             "rename it"
         )
-    return BlockTable(path, ARRAY_SUFFIX, blocks, columns)
+    return BlockTable(path, blocks, columns)
 
 
 def _blocks(path: Path, suffix: str, text: Collection[str]) -> TableBlocks | None:

@@ -44,16 +44,17 @@ def fit(
     """
     x: Matrix = np.asarray(z, np.float64)
     centre = x.mean(axis=0)
-    x = x - centre
+    x = x - centre  # the only copy: later steps write to it
     groups = _Groups(speaker, np.zeros(len(x)) if corpus is None else corpus)
     half = np.zeros((1, x.shape[1]))
     if gender is not None and {0, 1} <= set(gender.tolist()):
         change = groups.difference(x, emotion, gender) / 2
-        x = x - np.array([-1, 1, 0])[gender][:, None] * change  # index -1, unknown, gives 0
+        x -= np.array([-1, 1, 0])[gender][:, None] * change  # index -1, unknown, gives 0
         half = np.stack([-change, change])
     means = np.stack([groups.mean(x, emotion == code) for code in range(emotion.max() + 1)])
     pairs = means[:, None] + half  # (emotions, genders, d)
-    residual = groups.weighted(x - means[emotion], emotion)
+    x -= means[emotion]
+    residual = groups.weighted(x, emotion)
     w = discriminant(residual, pairs.reshape(-1, x.shape[1]), shrinkage).reshape(pairs.shape)
     b = -(w * pairs).sum(axis=-1) / 2 - w @ centre
     return Scorer({"scorer.w": w, "scorer.b": b})
@@ -116,9 +117,11 @@ class _Groups:
         return difference
 
     def weighted(self, residual: Matrix, emotion: Rows) -> Matrix:
-        """Residuals `(n, d)` whose covariance has the same share of each emotion of each corpus."""
+        """Residuals `(n, d)` whose covariance has the same share of each emotion of each corpus;
+        they replace `residual`.
+        """
         corpus = np.unique(self.corpus, return_inverse=True)[1]
         cell = np.unique(np.stack([corpus, emotion]), axis=1, return_inverse=True)[1].ravel()
         count = np.bincount(cell)
-        scaled: Matrix = residual * np.sqrt(len(cell) / len(count) / count[cell])[:, None]
-        return scaled
+        residual *= np.sqrt(len(cell) / len(count) / count[cell])[:, None]
+        return residual

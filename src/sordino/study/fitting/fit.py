@@ -28,7 +28,7 @@ from sordino.corpora.checks.confounding import confounding
 from sordino.corpora.split import DRAWS, Part, Parts
 from sordino.corpora.table import Corpus
 from sordino.errors import PolicyError, ReleaseError
-from sordino.features import CACHE, Preprocess
+from sordino.features import CACHE, Preprocess, large
 from sordino.metrics.bound import Bound
 from sordino.nn.fit import run_plan
 from sordino.policy import Policy
@@ -38,7 +38,7 @@ from sordino.report.estimate_table import Estimates
 from sordino.report.estimates import measure
 from sordino.signal.feature_sets import AUTOMATIC, check_device, resolve
 from sordino.storage import Location
-from sordino.study import minimum, protocol
+from sordino.study import minimum, protocol, run_record
 from sordino.study.fitting import selection
 from sordino.study.fitting.card import FitResult, JointBounds, PolicyResult
 from sordino.study.fitting.rates import card_rates
@@ -176,8 +176,9 @@ class _Procedure:
         self.folder, self.jobs = folder, jobs
         self.fitting = inputs.fitting
         self.preprocess = self.scaling(np.arange(len(inputs.x)))
-        self.z = self.preprocess(inputs.x)
-        self.space = cached(lambda rows: self.scaling(rows)(inputs.x))  # shared by all bounds
+        self.z = large.scale_vectors(self.preprocess, inputs.x)
+        # shared by all bounds
+        self.space = cached(lambda rows: large.scale_vectors(self.scaling(rows), inputs.x))
 
     def scaling(self, rows: Rows) -> Preprocess:
         """The scaled space that these rows decide."""
@@ -245,7 +246,7 @@ class _Procedure:
                 str(name): (int(rows["speaker"].nunique()), len(rows))
                 for name, rows in table.groupby("corpus", sort=False)
             },
-            notices=tuple(confounding(table)),
+            notices=(*run_record.drawn_rows(self.inputs), *confounding(table)),
             conditions=self.inputs.conditions,
             public_space=self.inputs.space is not None,
         )

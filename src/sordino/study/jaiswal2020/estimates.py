@@ -17,6 +17,7 @@ from sordino.corpora.dimensions import LEVELS
 from sordino.define import GENDERS, Knowledge
 from sordino.metrics.bound import bound, identification_bound
 from sordino.report.estimates import bounded
+from sordino.study.jaiswal2020.variant_run import MEMBERSHIP_QUESTIONS
 from sordino.types import Rows, Statistic
 
 STUDY: Final = "jaiswal2020"
@@ -87,8 +88,8 @@ def _lines(question: str, table: pd.DataFrame, task: str) -> Iterator[dict[str, 
             {"knowledge": Knowledge.SEMI_INFORMED, "target": "speaker", "metric": "auc"},
             secret=False,
         )
-    elif question in ("membership", "control"):
-        condition = "" if question == "membership" else MEMBERSHIP_CONTROL
+    elif question in MEMBERSHIP_QUESTIONS:
+        condition = MEMBERSHIP_CONTROL if question == MEMBERSHIP_CONTROL else ""
         yield from _over_draws(
             table,
             _uar,

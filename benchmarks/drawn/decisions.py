@@ -8,7 +8,7 @@ The attacks have no training speakers, so the direction is that of the data. Wit
 last AUC has a mean of .65 with five women and five men, and one in twenty is above .88. With twelve
 of each the numbers are .60 and .74.
 
-    python benchmarks/decisions.py --fit-on ravdess=data/ravdess --corpus emodb=data/emodb
+    python benchmarks/drawn/decisions.py --fit-on ravdess=data/ravdess --corpus emodb=data/emodb
 
 Without `--corpus`, each third of the speakers is measured by a fit on the other two thirds.
 """

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from sordino.device import PolicyEntry
+from sordino.device.bundle.model_card import model_card
 from sordino.policy import Policy
-from sordino.report.model_card import CardPolicy, model_card
 
-POLICIES = [CardPolicy("mine", Policy(required="sad", sensitive=("happy", "angry")), "drawn", 24)]
+POLICY = Policy(required="sad", sensitive=("happy", "angry"))
+POLICIES = [PolicyEntry("mine", POLICY, "drawn", 24, {"kind": "drawn"})]
 
 
 def card(**changes: Any) -> dict[str, Any]:

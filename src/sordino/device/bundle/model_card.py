@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from sordino.define import secret_title
-from sordino.policy import Policy, explain
+from sordino.device.bundle.bundle import PolicyEntry
+from sordino.policy import explain
 from sordino.progress import printable
 
 LONGEST_TEXT: Final = 2000
@@ -21,19 +22,6 @@ LONGEST_TEXT: Final = 2000
 
 HUB_METRIC: Final = "roc_auc"
 """The metric of all figures, as the hub names it."""
-
-
-class CardPolicy(NamedTuple):
-    """A policy of a bundle and its release."""
-
-    name: str
-    """The name in the bundle."""
-    policy: Policy
-    """The policy."""
-    family: str
-    """The release."""
-    width: int
-    """Numbers of a released vector."""
 
 
 class CardFigure(NamedTuple):
@@ -55,7 +43,7 @@ class CardFigure(NamedTuple):
     """The chance level."""
 
 
-def model_card(name: str, card: Mapping[str, Any], policies: Sequence[CardPolicy]) -> str:
+def model_card(name: str, card: Mapping[str, Any], policies: Sequence[PolicyEntry]) -> str:
     """The model card of a bundle; `card` is that of the bundle.
 
     The hub shows the figures (`eval_results`): the AUC of a retrained attacker on every secret and
@@ -138,7 +126,7 @@ def _metadata(name: str, corpora: Sequence[str], figures: Sequence[CardFigure]) 
     return metadata | ({"model-index": [{"name": name, "results": results}]} if results else {})
 
 
-def _figures(policy: CardPolicy, card: Mapping[str, Any]) -> Iterator[CardFigure]:
+def _figures(policy: PolicyEntry, card: Mapping[str, Any]) -> Iterator[CardFigure]:
     """The figures of the shipped release of a policy: the last row of `measured`."""
     measured = _mapping(_mapping(card.get("audit")).get(policy.name)).get("measured")
     if not isinstance(measured, list) or not measured:
