@@ -186,7 +186,7 @@ ReleasesOption = Annotated[
         "--release",
         metavar="NAME",
         help="Evaluate only this release; repeatable. MODULE:FITTER is one of your own; peers are "
-        "methods of other people: aibt, learned-noise, mcadams, chimera (extra peers), and leace.",
+        "other people's: aibt and chimera (extra peers), learned-noise, mcadams, leace.",
     ),
 ]
 _FEATURES_HELP: Final = (
@@ -342,9 +342,7 @@ def resolve_features(features: str, encoder: Path | None = None) -> str:
 
 
 def resolve_releases(references: Sequence[str] | None) -> tuple[str, ...]:
-    """The names of the releases of `--release`, which may be the user's own; none if none came.
-    `peers` stands for `leace` and the releases of `sordino.release.PEERS`.
-    """
+    """The names of the releases of `--release`, some the user's own; `peers` stands for several."""
     from sordino.release import PEERS, resolve
 
     groups = {"peers": ("leace", *PEERS)}
