@@ -160,7 +160,7 @@ def test_an_example_runs(
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
     monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
     if "|" in line:
-        status = shell_status(line, folder)
+        status: object = shell_status(line, folder)
     else:
         with pytest.raises(SystemExit) as exit_info:
             cli.main(shlex.split(line)[1:])
