@@ -55,8 +55,8 @@ def shell(folder: Path, command: str, **variables: str) -> tuple[int, str, list[
     return done.returncode, done.stdout.decode("utf-8"), done.stderr.decode("utf-8").splitlines()
 
 
-CHECK = "sordino corpus check manifest m.csv"
-DIFFERS = "sordino corpus check emodb ."
+CHECK = "sordino corpus check manifest m.csv --quiet"
+DIFFERS = "sordino corpus check emodb . --quiet"
 """What differs from the published corpus: the folder holds one recording of it."""
 
 

@@ -62,6 +62,7 @@ class AttackSetting:
         policy: Policy,
         families: Sequence[str],
         seed: int,
+        released: Vectors | None = None,
     ) -> None:
         self.release, self.z, self.parts = release, z, parts
         self.families, self.seed = families, seed
@@ -92,7 +93,7 @@ class AttackSetting:
         shuffle of gender over speakers.
         """
         self.rows = np.concatenate([parts.risk.rows, parts.transform.rows, parts.test])
-        out = apply_release(release, z[self.rows])
+        out = apply_release(release, z[self.rows]) if released is None else released[self.rows]
         self.out = np.full((len(z), out.shape[1]), np.nan, np.float32)
         self.out[self.rows] = out
         self.readings: dict[str, Vectors] = {}

@@ -50,6 +50,7 @@ def run(
     families: Sequence[str] = QUICK,
     seed: int = 0,
     informed: bool = True,
+    released: NDArray[np.float32] | None = None,
 ) -> AttackResult:
     """Predictions for released test utterances by attackers of the risk party.
 
@@ -73,8 +74,9 @@ def run(
     utterances of the tested speakers, if the policy hides them. Hidden attributes without labels,
     or with a value of too few speakers, are listed in the config, `unlabelled`.
 
-    `z` is `(utterances, d)` in the scaled space, in the corpus' row order. Of a party with more
-    than 4,000 rows, attackers have 2,000, drawn evenly over its speakers
+    `z` is `(utterances, d)` in the scaled space, in the corpus' row order. `released`, of the same
+    shape, are the released vectors of a release that changes recordings and maps no vector. Of a
+    party with more than 4,000 rows, attackers have 2,000, drawn evenly over its speakers
     (`sordino.attack.row_sampling`); the risk model has all. The config says so, `drawn_rows`.
 
     Raises `AttackError` if the test part lacks a role or a gender, the risk party has too few
@@ -83,7 +85,7 @@ def run(
     drawn = _DrawnRows.of(z, corpus, parts, seed)
     _check_inputs(z, corpus.roles(policy), corpus.genders(), parts.test, families)
     ignorant = ignorant or RiskFitter(policy, seed=seed).fit(z, corpus, parts.risk)
-    setting = drawn.setting(release, policy, families)
+    setting = drawn.setting(release, policy, families, released)
     targets, unlabelled = _targets(setting, policy)
     retraining = [block for target in targets for block in setting.retraining(target, informed)]
     retraining += setting.emotions()
@@ -160,9 +162,18 @@ class _DrawnRows:
         numbered = Parts(risk, transform, place(drawn.test), parts.draw)
         return cls(z[rows], corpus.select(rows), numbered, seed, rows, counts)
 
-    def setting(self, release: Release, policy: Policy, families: Sequence[str]) -> AttackSetting:
-        """The attack on these rows."""
-        return AttackSetting(release, self.z, self.corpus, self.parts, policy, families, self.seed)
+    def setting(
+        self,
+        release: Release,
+        policy: Policy,
+        families: Sequence[str],
+        released: Vectors | None = None,
+    ) -> AttackSetting:
+        """The attack on these rows; `released` are released vectors of all rows of the study."""
+        if released is not None and self.rows is not None:
+            released = released[self.rows]
+        args = (self.z, self.corpus, self.parts, policy, families, self.seed, released)
+        return AttackSetting(release, *args)
 
 
 def _collect(

@@ -87,6 +87,8 @@ def inputs_digest(inputs: Inputs, options: Options, fitters: Fitters) -> str:
     content = json.dumps([asdict(options), attackers, space], sort_keys=True) + labels
     digest = hashlib.sha256(content.encode())
     digest.update(np.ascontiguousarray(inputs.x).data)
+    for name, vectors in sorted((inputs.voices or {}).items()):
+        digest.update(name.encode() + np.ascontiguousarray(vectors).tobytes())
     return digest.hexdigest()
 
 
@@ -172,6 +174,12 @@ class _Unit:
         """The vectors of this draw in the scaled space, of recordings and copies."""
         return space(self.study.inputs, self.parts, self.study.options, transform)
 
+    def changed_voices(self, name: str) -> Vectors | None:
+        """The scaled vectors of changed recordings, of a release that changes them; else None."""
+        inputs = self.study.inputs
+        x = (inputs.voices or {}).get(name)
+        return None if x is None else space(inputs, self.parts, self.study.options, x=x)
+
     def plan(self, z: Vectors) -> Plan[tuple[RiskAttacker, list[Release]]]:
         """The risk model and the releases, fitted on recordings and copies of their party."""
         inputs, parts = self.study.inputs, self.parts
@@ -240,6 +248,7 @@ class _Unit:
                 families=self.study.options.families,
                 seed=self.parts.draw,
                 informed=self.study.informed,
+                released=self.changed_voices(release.name),
             )
             for release in releases
         ]
