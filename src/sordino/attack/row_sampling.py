@@ -19,7 +19,6 @@ from sordino import memory
 from sordino.attack.attackers.kernels import KERNEL_FAMILIES
 from sordino.attack.attackers.screens import SCREEN_FAMILIES
 from sordino.corpora.split import Part, Parts
-from sordino.corpora.table import Corpus
 from sordino.errors import AttackError
 from sordino.types import Rows
 
@@ -167,16 +166,18 @@ def sample_rows(speaker: NDArray[Any], secret: NDArray[Any], size: int, seed: in
     return np.sort(order[np.argsort(turn, kind="stable")[:size]])
 
 
-def sample_parts(parts: Parts, corpus: Corpus, seed: int) -> Parts:
+def sample_parts(parts: Parts, speaker: NDArray[np.str_], gender: Rows, seed: int) -> Parts:
     """The rows of a study that its attackers have: all of a party of up to `COMPLETE_ROWS`, and
     `PARTY_ROWS` of a larger one, drawn as those of an audit (`sample_rows`).
+
+    `speaker` and `gender` are those of all rows of the study, `(utterances,)`.
     """
     counts = drawn_counts(parts)
 
     def drawn(party: str, rows: Rows) -> Rows:
         if party not in counts:
             return rows
-        return rows[sample_rows(corpus.speaker[rows], corpus.genders()[rows], PARTY_ROWS, seed)]
+        return rows[sample_rows(speaker[rows], gender[rows], PARTY_ROWS, seed)]
 
     def part_of(party: str, part: Part) -> Part:
         rows = drawn(party, part.rows)

@@ -82,10 +82,10 @@ def run(
     Raises `AttackError` if the test part lacks a role or a gender, the risk party has too few
     speakers for a value of a secret, or vectors are missing.
     """
-    drawn = _DrawnRows.of(z, corpus, parts, seed)
+    drawn = _DrawnRows.of(parts, corpus.speaker, corpus.genders(), seed)
     _check_inputs(z, corpus.roles(policy), corpus.genders(), parts.test, families)
     ignorant = ignorant or RiskFitter(policy, seed=seed).fit(z, corpus, parts.risk)
-    setting = drawn.setting(release, policy, families, released)
+    setting = drawn.setting(release, z, corpus, policy, families, seed, released)
     targets, unlabelled = _targets(setting, policy)
     retraining = [block for target in targets for block in setting.retraining(target, informed)]
     retraining += setting.emotions()
@@ -112,9 +112,9 @@ def run_joint(
     (`sordino.release.Joint`). Secrets and retrained attackers are those of `run`. The risk model is
     left out, because its width differs, and so are the targets beside secrets.
     """
-    drawn = _DrawnRows.of(z, corpus, parts, seed)
+    drawn = _DrawnRows.of(parts, corpus.speaker, corpus.genders(), seed)
     _check_inputs(z, corpus.roles(policy), corpus.genders(), parts.test, families)
-    setting = drawn.setting(joint, policy, families)
+    setting = drawn.setting(joint, z, corpus, policy, families, seed)
     targets, unlabelled = _targets(setting, policy)
     blocks = [block for target in targets for block in setting.retraining(target)]
     blocks += setting.emotions()
@@ -135,21 +135,18 @@ class _DrawnRows:
     large.
     """
 
-    z: Vectors
-    corpus: Corpus
     parts: Parts
-    seed: int
     rows: Rows | None = None
     """The row of the study of each row."""
     counts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """For each party that was drawn from: the rows that attackers have, and all rows."""
 
     @classmethod
-    def of(cls, z: Vectors, corpus: Corpus, parts: Parts, seed: int) -> _DrawnRows:
+    def of(cls, parts: Parts, speaker: NDArray[np.str_], gender: Rows, seed: int) -> _DrawnRows:
         counts = row_sampling.drawn_counts(parts)
         if not counts:
-            return cls(z, corpus, parts, seed)
-        drawn = row_sampling.sample_parts(parts, corpus, seed)
+            return cls(parts)
+        drawn = row_sampling.sample_parts(parts, speaker, gender, seed)
         rows = np.sort(np.concatenate([drawn.risk.rows, drawn.transform.rows, drawn.test]))
 
         def place(part: Rows) -> Rows:
@@ -159,21 +156,23 @@ class _DrawnRows:
             Part(place(part.train), place(part.validation))
             for part in (drawn.risk, drawn.transform)
         )
-        numbered = Parts(risk, transform, place(drawn.test), parts.draw)
-        return cls(z[rows], corpus.select(rows), numbered, seed, rows, counts)
+        return cls(Parts(risk, transform, place(drawn.test), parts.draw), rows, counts)
 
     def setting(
         self,
         release: Release,
+        z: Vectors,
+        corpus: Corpus,
         policy: Policy,
         families: Sequence[str],
+        seed: int,
         released: Vectors | None = None,
     ) -> AttackSetting:
-        """The attack on these rows; `released` are released vectors of all rows of the study."""
-        if released is not None and self.rows is not None:
-            released = released[self.rows]
-        args = (self.z, self.corpus, self.parts, policy, families, self.seed, released)
-        return AttackSetting(release, *args)
+        """The attack on these rows of a study; `released` are its released vectors."""
+        if self.rows is not None:
+            z, corpus = z[self.rows], corpus.select(self.rows)
+            released = None if released is None else released[self.rows]
+        return AttackSetting(release, z, corpus, self.parts, policy, families, seed, released)
 
 
 def _collect(
