@@ -14,6 +14,7 @@ from sordino.attack import RetrainResult, membership, pool_scores, retrain
 from sordino.attack.retraining import as_reader, merge
 from sordino.errors import AttackError, ReleaseError
 from sordino.nn.fit_multimodal import FittedMultimodal, Training
+from sordino.nn.fit_private import SpeakerPrivacy
 from sordino.nn.multimodal import Shape
 from sordino.nn.sequences import Sequences
 from sordino.release import Embedding, EmbeddingFitter
@@ -134,7 +135,15 @@ class VariantRun:
         labels = {name: values[train] for name, values in self.study.labels.items()} | {
             "speaker": codes.astype(np.intp)
         }
-        fitter = EmbeddingFitter(self.variant.release, shape, training, self.reversal, seed=seed)
+        epsilon = self.options.epsilon if self.variant.epsilon is None else self.variant.epsilon
+        fitter = EmbeddingFitter(
+            self.variant.release,
+            shape,
+            training,
+            self.reversal,
+            privacy=SpeakerPrivacy(epsilon),
+            seed=seed,
+        )
         names = [] if stop is None else [name for name in self.study.labels if name != "speaker"]
         stop_labels = {name: self.study.labels[name][stop] for name in names}
         with warnings.catch_warnings():
