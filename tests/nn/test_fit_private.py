@@ -15,6 +15,7 @@ from sordino.nn.multimodal import Multimodal, Shape
 from sordino.nn.sequences import Sequences
 
 pytest.importorskip("opacus", reason="the extra dp is not installed")
+pytestmark = pytest.mark.slow  # Opacus takes seconds to load
 
 SHAPE = Shape(audio=4, kernels=4, gru_width=4, gru_layers=1, dense_width=4)
 ONE_STEP = SpeakerPrivacy(epsilon=math.inf, share=1, utterances=100, steps=1)

@@ -318,6 +318,7 @@ def _epsilon(fixed: Mapping[str, str], units: Mapping[str, Any]) -> Iterator[dic
     spent = [config["accounted"] for config in configs if config.get("accounted")]
     if spent:
         yield {
+            "knowledge": Knowledge.INFORMED,
             "target": "membership",
             "metric": "epsilon",
             "condition": fixed["condition"],

@@ -18,7 +18,6 @@ from sordino.attack.retraining import as_reader, merge
 from sordino.attack.utility_probes import Rms
 from sordino.errors import AttackError, ReleaseError
 from sordino.nn.fit_multimodal import FittedMultimodal, Training
-from sordino.nn.fit_private import SpeakerPrivacy
 from sordino.nn.multimodal import Shape, apply
 from sordino.nn.sequences import Sequences
 from sordino.release import Embedding, EmbeddingFitter
@@ -151,13 +150,15 @@ class VariantRun:
         labels = {name: values[train] for name, values in self.study.labels.items()} | {
             "speaker": codes.astype(np.intp)
         }
-        epsilon = self.options.epsilon if self.variant.epsilon is None else self.variant.epsilon
+        privacy = self.options.privacy
+        if self.variant.epsilon is not None:
+            privacy = replace(privacy, epsilon=self.variant.epsilon)
         fitter = EmbeddingFitter(
             self.variant.release,
             shape,
             training,
             self.reversal,
-            privacy=SpeakerPrivacy(epsilon),
+            privacy=privacy,
             seed=seed,
         )
         names = [] if stop is None else [name for name in self.study.labels if name != "speaker"]

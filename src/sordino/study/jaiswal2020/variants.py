@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Final, Literal
 
 from sordino import attack
 from sordino.errors import StudyError
+from sordino.nn.fit_private import SpeakerPrivacy
 
 FEATURE_STREAMS: Final = {"audio": ("audio",), "text": ("text",), "both": ("audio", "text")}
 """Values of the column `features` of the estimates, and their streams."""
@@ -53,7 +54,7 @@ class JaiswalOptions:
     - `normalise`: normalisation of the audio: by `speaker` (the paper), `utterance`, `corpus`, or
       `running`.
     - `reversal`: lambda of every adversary.
-    - `epsilon`: of `dp`, for each training speaker; its delta is that of `SpeakerPrivacy`.
+    - `privacy`: the guarantee of `dp` for each training speaker, and its training.
     - `seeds`: networks per fold. Their posteriors are averaged.
     - `families`: attackers; the best is chosen on the attacker's own speakers.
     - `patient`: utterances of one speaker that a patient attacker pools.
@@ -68,7 +69,7 @@ class JaiswalOptions:
     features: str = "filterbank"
     normalise: Literal["speaker", "utterance", "corpus", "running"] = "speaker"
     reversal: float = 0.5
-    epsilon: float = 8.0
+    privacy: SpeakerPrivacy = field(default_factory=SpeakerPrivacy)
     seeds: int = 1
     families: tuple[str, ...] = attack.QUICK
     patient: int = 20
