@@ -58,8 +58,8 @@ def test_a_speaker_counts_by_one_clipped_gradient(steps: list[list[torch.Tensor]
     for speaker in range(6):
         chosen = torch.from_numpy(np.flatnonzero(speaker == SPEAKER))
         logits = network.primary["activation"](network.embed(rows().pad(chosen)))
-        own = codes[chosen]
-        loss = weighted_loss(logits, own, class_weights(own, 3))
+        truth = codes[chosen]
+        loss = weighted_loss(logits, truth, class_weights(truth, 3))
         gradient = torch.autograd.grad(loss, list(network.parameters()))
         norm = float(torch.stack([g.norm() for g in gradient]).norm())
         for part, g in zip(total, gradient, strict=True):

@@ -141,8 +141,8 @@ def fit_private(
     speakers = []
     for code in np.unique(speaker):
         rows = np.flatnonzero(speaker == code)
-        own = {name: values[torch.from_numpy(rows)] for name, values in codes.items()}
-        speakers.append(_Speaker.of(train.select(rows), own, shape))
+        labelled = {name: values[torch.from_numpy(rows)] for name, values in codes.items()}
+        speakers.append(_Speaker.of(train.select(rows), labelled, shape))
     generator = torch.Generator()
     if secret_noise:
         generator.seed()

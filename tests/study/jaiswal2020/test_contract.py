@@ -168,7 +168,7 @@ def test_the_page_has_the_sections_beyond_the_paper(run: Path) -> None:
     page = (run / "report.html").read_text()
     for title in (
         "Membership by likelihood ratios",
-        "A legitimate user who retrains",
+        "A legitimate user with a retrained head",
         "Tests of differences",
     ):
         assert f"{title}</h2>" in page

@@ -1,4 +1,4 @@
-"""Tables beyond the paper: likelihood ratios, a legitimate user who retrains, differential privacy,
+"""Tables beyond the paper: likelihood ratios, a legitimate user with a retrained head, differential privacy,
 and all tests of differences.
 """
 
@@ -115,7 +115,7 @@ def retrained_table(look: Look) -> Table:
         cost = Cell(signed(retrained.value - clean.value), "difference")
         rows.append([*_names(features, task, release, condition), *values, cost])
     return _table(
-        "U for a legitimate user who retrains",
+        "U for a legitimate user with a retrained head",
         [("head of the network", 2), ("retrained", 2), ("retrained without noise", 2), ("", 1)],
         [*_SURE * 3, "noise adds"],
         rows,

@@ -59,7 +59,9 @@ def likelihood_guesses(
     fifth fold. Candidates without a labelled row are left out.
     """
     for target in networks:
-        others = [other for other in networks if other.selection // 2 != target.selection // 2]
+        shadows = [
+            network for network in networks if network.selection // 2 != target.selection // 2
+        ]
         for question in LIKELIHOOD_QUESTIONS:
             rows = target.candidates(question, test)
             control = question == "likelihood-control"
@@ -67,8 +69,8 @@ def likelihood_guesses(
             evidence = [_means(attacked, rows, target.plan)]
             evidence += [] if control else [_means(without, rows, target.plan)]
             evidence += [
-                _means(other.confidence, other.candidates(question, test), target.plan)
-                for other in others
+                _means(shadow.confidence, shadow.candidates(question, test), target.plan)
+                for shadow in shadows
             ]
             names = [name for name in evidence[0] if all(name in means for means in evidence)]
             if len(names) < 2:
@@ -76,7 +78,7 @@ def likelihood_guesses(
             values = np.array([[means[name] for name in names] for means in evidence])
             first = np.array([rows[target.plan.speaker[rows] == name][0] for name in names])
             member = [np.zeros(len(names), bool)] * (0 if control else 1)
-            member += [other.plan.member[first] == 1 for other in others]
+            member += [shadow.plan.member[first] == 1 for shadow in shadows]
             score = likelihood_ratio(
                 values[0], values[1:], np.array(member, bool).reshape(-1, len(names))
             )

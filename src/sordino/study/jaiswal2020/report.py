@@ -176,7 +176,7 @@ def _further(look: Look, comparisons: Comparisons) -> list[Section]:
             further_tables.privacy_table(look),
         ),
         (
-            "A legitimate user who retrains",
+            "A legitimate user with a retrained head",
             further_tables.RETRAINED_TEXT,
             further_tables.retrained_table(look),
         ),

@@ -38,7 +38,7 @@ OF_SELECTIONS: Final = (*MEMBERSHIP_QUESTIONS, *LIKELIHOOD_QUESTIONS)
 """The questions that are asked once for each selection of speakers."""
 
 HEAD_STRENGTH: Final = 0.03
-"""C of the logistic regression of a user who retrains, as of `attack.utility_probes.intensity`."""
+"""C of the logistic regression of a legitimate user, as of `attack.utility_probes.intensity`."""
 
 
 class VariantRun:
