@@ -83,5 +83,5 @@ def test_rates_need_enough_speakers_that_are_no_members() -> None:
     assert measured == {"auc", "tpr@fpr=0.1"}  # 12 speakers, and 1 % needs 100
     rate = estimates[estimates["metric"] == "tpr@fpr=0.1"].set_index("condition")
     assert set(guesses["asked"]) == set(LIKELIHOOD_QUESTIONS)
-    assert rate.loc["likelihood ratio, training recordings", "value"] > 0.3
+    assert rate["value"].to_dict()["likelihood ratio, training recordings"] > 0.3
     assert (rate["chance"] == 0.1).all()

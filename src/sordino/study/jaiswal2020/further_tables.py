@@ -1,5 +1,5 @@
-"""Tables beyond the paper: likelihood ratios, a legitimate user with a retrained head, differential privacy,
-and all tests of differences.
+"""Tables beyond the paper: likelihood ratios, a legitimate user with a retrained head, differential
+privacy, and all tests of differences.
 """
 
 from __future__ import annotations
@@ -53,23 +53,23 @@ def likelihood_table(look: Look) -> Table:
     """Membership by the paper's attack and by likelihood ratios, each with its control."""
     rows = []
     for features, task, release, condition in _embeddings(look):
+        names = (features, task, release)
 
-        def find(metric: str, question: str, at: tuple[str, ...]) -> Estimate:
-            return look(*at[:3], metric, condition=_joined(at[3], question))
+        def find(
+            metric: str, question: str, names: tuple[str, str, str] = names, at: str = condition
+        ) -> Estimate:
+            return look(*names, metric, condition=_joined(at, question))
 
-        at = (features, task, release, condition)
-        areas = [find("auc", question, at) for question in LIKELIHOOD.values()]
+        areas = [find("auc", question) for question in LIKELIHOOD.values()]
         if math.isnan(areas[0].value):
             continue
-        paper = [find("membership", question, at) for question in ("", MEMBERSHIP_CONTROL)]
-        rates = [
-            find(f"tpr@fpr={rate:g}", LIKELIHOOD["likelihood"], at) for rate in FALSE_POSITIVES
-        ]
+        paper = [find("membership", question) for question in ("", MEMBERSHIP_CONTROL)]
+        rates = [find(f"tpr@fpr={rate:g}", LIKELIHOOD["likelihood"]) for rate in FALSE_POSITIVES]
         cells = [cell for estimate in (*paper[:1], *areas[:2]) for cell in with_interval(estimate)]
         controls = [Cell(number(estimate.value), "chance") for estimate in (paper[1], areas[2])]
         rows.append(
             [
-                *_names(*at),
+                *_names(*names, condition),
                 *cells,
                 *controls,
                 *with_interval(rates[0]),
