@@ -44,7 +44,8 @@ def areas(selections: int, memory: float) -> dict[str, float]:
         (question, metrics.auc(table["truth"].to_numpy() == 1, table["score"].to_numpy()))
         for question, _, table in likelihood_guesses(networks, without(), TEST)
     ]
-    return pd.DataFrame(guesses, columns=["question", "auc"]).groupby("question")["auc"].mean()
+    mean = pd.DataFrame(guesses, columns=["question", "auc"]).groupby("question")["auc"].mean()
+    return {str(question): float(area) for question, area in mean.items()}
 
 
 @pytest.mark.parametrize("selections", [2, 4])

@@ -94,5 +94,5 @@ def likelihood_guesses(
 def _means(values: NDArray[np.float64], rows: Rows, plan: MembershipPlan) -> dict[str, float]:
     """The mean over the labelled rows of each speaker."""
     rows = rows[np.isfinite(values[rows])]
-    means: dict[str, float] = pd.Series(values[rows]).groupby(plan.speaker[rows]).mean().to_dict()
-    return means
+    means = pd.Series(values[rows]).groupby(plan.speaker[rows]).mean()
+    return {str(name): float(mean) for name, mean in means.items()}
