@@ -137,7 +137,7 @@ class _Tried:
 
             def fitted(rows: Rows, shrinkage: float = shrinkage) -> Scorer:
                 return fit_scorer.fit(
-                    z[rows], self.emotion[rows], speaker[rows], gender[rows], shrinkage
+                    z[rows], self.emotion[rows], speaker[rows], [gender[rows]], shrinkage
                 )
 
             for one in np.unique(fold):
@@ -173,7 +173,7 @@ class _Tried:
         for one in np.unique(fold):
             own, test = fold != one, fold == one
             posterior[test] = fit_scorer.fit(
-                z[own], self.emotion[own], self.corpus.speaker[own], gender[own]
+                z[own], self.emotion[own], self.corpus.speaker[own], [gender[own]]
             )(z[test])
         for policy in POLICIES:
             role, score, flag = (

@@ -35,7 +35,7 @@ from sordino.study import POLICIES, Fitters, Options, compare, protocol
 from sordino.study.fitting import fit
 from sordino.types import Vectors
 
-LIMIT: Final = 18
+LIMIT: Final = 19
 EMOTIONS: Final = ("neutral", "happy", "sad", "angry")
 DIMS: Final = 12
 

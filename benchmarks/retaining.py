@@ -89,7 +89,7 @@ def unit(
     for name, fitter in fitters.items():
         after = guesses(judge, fitter.fit(z, corpus, parts.transform)(z[parts.test]))
         found.append({"variant": name, **figures(truth, before, after)})
-    return [{"required": policy.required, **row} for row in found]
+    return [{"required": policy.required_name, **row} for row in found]
 
 
 def guesses(judge: RiskAttacker, z: NDArray[np.float32]) -> NDArray[np.intp]:

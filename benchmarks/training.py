@@ -31,7 +31,7 @@ from sordino import parallel
 from sordino.nn import Job, ReplacementAutoencoder, Settings, fit_stacks
 from sordino.nn.autoencoder import ReplacementLoss, ReversalTraining
 from sordino.nn.fit import TrainedNetwork, fit
-from sordino.nn.training_device import TRAINING_DEVICES, resolve_device
+from sordino.parallel.compute_device import COMPUTE_DEVICES, resolve_device
 
 EMBEDDINGS = (16, 32)
 TOLERANCE = 1e-3
@@ -67,7 +67,7 @@ def main() -> None:
     )
     parser.add_argument(
         "--device",
-        choices=TRAINING_DEVICES,
+        choices=COMPUTE_DEVICES,
         default="auto",
         help="cuda: also a stack on the GPU, auto: where there is one (default: %(default)s)",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from sordino.define import Role
 from sordino.errors import PolicyError
-from sordino.policy import ATTRIBUTES, Budget, Policy, explain, read
+from sordino.policy import ATTRIBUTES, REST, Budget, Policy, explain, from_dict, read
 
 SAD = Policy(required="sad", sensitive=("happy", "angry"))
 
@@ -37,6 +38,53 @@ def test_aliases_of_an_emotion_make_the_same_policy() -> None:
 
 def test_every_known_attribute_may_be_hidden() -> None:
     assert Policy("sad", ("angry",), hide=("gender", "speaker", "age")).hide == ATTRIBUTES
+
+
+def test_entries_of_hide_have_one_spelling() -> None:
+    hide = ("gender", "Accent", "Age: 30, 50.0", "gender * First  language")
+    policy = Policy("sad", ("angry",), hide=hide)
+    assert policy.hide == ("gender", "accent", "age:30,50", "gender*first language")
+    assert policy.columns == policy.hide[1:]
+
+
+def test_one_required_emotion_in_a_list_is_that_emotion() -> None:
+    assert Policy(("sadness",), ("happy", "angry")) == SAD
+    assert Policy(("sadness",), ("happy", "angry")).digest == SAD.digest
+
+
+def test_several_required_emotions_have_the_required_role() -> None:
+    policy = Policy(("sad", "fear"), ("angry",))
+    assert policy.emotions == ("neutral", "sad", "fearful", "angry")
+    assert [policy.role(label) for label in policy.emotions] == [
+        Role.NEUTRAL,
+        Role.REQUIRED,
+        Role.REQUIRED,
+        Role.SENSITIVE,
+    ]
+    assert policy.required_name == "sad+fearful"
+    assert from_dict(json.loads(json.dumps(dataclasses.asdict(policy)))) == policy
+    assert policy.hash != Policy(("fearful", "sad"), ("angry",)).hash  # the bins are in this order
+
+
+def test_the_rest_is_every_emotion_without_another_role() -> None:
+    policy = Policy("sad", REST)
+    assert not policy.is_resolved
+    resolved = policy.resolve(["zest", "sad", "angry", "neutral", "calm", "angry"])
+    assert resolved == Policy("sad", ("calm", "angry", "zest"))
+    assert resolved.resolve(["bored"]) == resolved
+    with pytest.raises(PolicyError, match="no emotion without another role"):
+        policy.resolve(["sad", "neutral"])
+
+
+def test_the_rest_is_explained_without_a_corpus(tmp_path: Path) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text('required = ["sad", "fear"]\nsensitive = "rest"\nhide = ["accent"]\n')
+    text = " ".join(explain(read(file)))
+    assert "sad and fearful stay recognisable" in text
+    assert "has 3 bins" in text
+    assert "every emotion of the corpus without another role" in text
+    assert "accent: every value is audited and bounded" in text
+    assert "no corpus of sordino" not in text
 
 
 def test_lists_and_tuples_make_the_same_policy() -> None:
@@ -134,9 +182,38 @@ def test_a_policy_does_not_change() -> None:
             r"embeddings = \[\], expected",
         ),
         (
-            {"required": "sad", "sensitive": ("angry",), "hide": ("gender", "sex", "accent")},
-            "hide sex, accent, expected some of gender, speaker, age: correct",
+            {"required": "sad", "sensitive": ("angry",), "hide": ("gender", "emotion")},
+            "hide 'emotion': emotion is no attribute",
         ),
+        (
+            {"required": "sad", "sensitive": ("angry",), "hide": ("accent=scottish",)},
+            "hide 'accent=scottish', expected a column",
+        ),
+        (
+            {"required": "sad", "sensitive": ("angry",), "hide": ("age:50,30",)},
+            "expected 1 to 7 ascending edges",
+        ),
+        (
+            {"required": "sad", "sensitive": ("angry",), "hide": ("gender*speaker",)},
+            "expected `speaker` alone",
+        ),
+        (
+            {"required": "sad", "sensitive": ("angry",), "hide": ("a*b*c*d",)},
+            "expected at most 3 different columns",
+        ),
+        (
+            {"required": "sad", "sensitive": ("angry",), "hide": tuple("abcdefghijklmnopq")},
+            "hide has 17 entries, expected at most 16",
+        ),
+        ({"required": (), "sensitive": ("angry",)}, "0 emotions are required, expected 1 to 7"),
+        (
+            {"required": tuple("abcdefgh"), "sensitive": ("angry",)},
+            "8 emotions are required, expected 1 to 7",
+        ),
+        ({"required": ("sad", "angry"), "sensitive": ("anger",)}, "angry has two roles"),
+        ({"required": ("sad", "sadness"), "sensitive": ("angry",)}, "sad has two roles"),
+        ({"required": ("a+b",), "sensitive": ("angry",)}, r"required a\+b: \+ joins names"),
+        ({"required": "sad", "sensitive": ("rest", "angry")}, 'has "rest" beside other emotions'),
     ],
 )
 def test_a_policy_that_cannot_be_is_refused(arguments: dict[str, Any], says: str) -> None:
@@ -245,9 +322,10 @@ def test_it_is_told_what_hiding_an_attribute_means() -> None:
         ('required = "sad"\nsensitive = ["sad"]\n', "sad has two roles"),
         ('required = 1\nsensitive = ["sad"]\n', "1 came, expected text"),
         (
-            'required = "sad"\nsensitive = ["angry"]\nhide = ["sex"]\n',
-            "hide sex, expected some of gender, speaker, age",
+            'required = "sad"\nsensitive = ["angry"]\nhide = ["file"]\n',
+            "hide 'file': file is no attribute",
         ),
+        ('required = []\nsensitive = ["angry"]\n', "0 emotions are required"),
     ],
 )
 def test_a_policy_file_that_cannot_be_is_refused(tmp_path: Path, text: str, says: str) -> None:

@@ -100,12 +100,12 @@ class Scene:
             )
             lines.append(self.bounds(condition, read, rows, policy))
         merged = {name: np.concatenate([h[name] for h in histories]) for name in histories[0]}
-        lines.append(leak(merged) | {"policy": policy.required, "condition": "histories"})
+        lines.append(leak(merged) | {"policy": policy.required_name, "condition": "histories"})
         return pd.concat(guesses, ignore_index=True), lines
 
     def bounds(self, condition: str, bins: Rows, rows: Rows, policy: Policy) -> dict[str, object]:
         role = self.corpus.roles(policy)
-        line: dict[str, object] = {"policy": policy.required, "condition": condition}
+        line: dict[str, object] = {"policy": policy.required_name, "condition": condition}
         secrets = {"gender": self.corpus.genders(), "sensitive": sensitive_or_neutral(role)}
         for name, secret in secrets.items():
             used = rows[secret[rows] >= 0]

@@ -68,7 +68,7 @@ def lines_of(clean: Vectors, corpus: Corpus, noise: int, jobs: int) -> list[dict
     return [
         {
             "noise, dB": noise,
-            "policy": policy.required,
+            "policy": policy.required_name,
             "way": way,
             **changed(clean, x, corpus, policy),
         }

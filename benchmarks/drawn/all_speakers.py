@@ -57,11 +57,11 @@ def main() -> None:
         )
         group = groups(corpus.speaker, corpus.speaker, arguments.utterances)
         auc, *null = areas(bins, group, shuffled)
-        figures.append(row(policy.required, auc, null) | gap(bins, corpus))
+        figures.append(row(policy.required_name, auc, null) | gap(bins, corpus))
         nulls.append([auc, *null])
         secrets = corpus.secrets(policy, rows)
         limits += [
-            {"required": policy.required, "secret": secret, "known": side}
+            {"required": policy.required_name, "secret": secret, "known": side}
             | {"AUC": bound.auc, "limit": bound.auc_high, "speakers": bound.speakers}
             for (secret, side), bound in secret_bounds(
                 bins, count, secrets, corpus.speaker, 1.0

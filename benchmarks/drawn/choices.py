@@ -136,7 +136,7 @@ def unit(
             after = judge(release(z[held])).role.argmax(axis=1)
             told = {"bin": release.decide(z[held]), "after": after}
             tables.append(
-                pd.DataFrame({"variant": name, "required": policy.required, **known, **told})
+                pd.DataFrame({"variant": name, "required": policy.required_name, **known, **told})
             )
     return pd.concat(tables)
 

@@ -58,8 +58,8 @@ def main() -> None:
     margin, bins, role, gender = (np.concatenate(some) for some in zip(*found, strict=True))
     with drawing.appearance():
         figure, axes = drawing.canvas((7.4, 2.9), 1, 2)
-        _scores(axes[0, 0], margin, role, policy.required)
-        _passes(axes[0, 1], bins, role, gender, policy.required)
+        _scores(axes[0, 0], margin, role, policy.required_name)
+        _passes(axes[0, 1], bins, role, gender, policy.required_name)
         storage.write(given.out, drawing.svg(figure, "What a drawn release does"))
     shares = [
         [float(np.mean(bins[(role == one) & (gender == value)])) for value in (0, 1)]

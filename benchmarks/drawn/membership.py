@@ -79,7 +79,7 @@ def games(
     """The AUC of each part and question in the two games of a seed, as means over policies."""
     torch.set_num_threads(1)
     fitters: dict[str, Any] = {
-        f"{name}|{policy.required}": Fitters().release(policy, name, seed)
+        f"{name}|{policy.required_name}": Fitters().release(policy, name, seed)
         for name in releases
         for policy in POLICIES
     }

@@ -22,6 +22,7 @@ _ROOMS = (
     "nn",
     "onnx",
     "parallel",
+    "policy",
     "release",
     "report",
     "server",

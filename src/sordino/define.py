@@ -31,6 +31,17 @@ ROLES: Final = tuple(str(role) for role in Role)
 """The names of the roles in the order of their codes, as tables spell them."""
 
 
+def role_classes(role: str | Role, classes: int) -> tuple[int, ...]:
+    """The codes of the classes of a role among `classes` ones (`sordino.corpora.Corpus.classes`):
+    its own, and for the required role also those of further required emotions, from 3 on.
+
+    >>> role_classes("required", 5), role_classes("sensitive", 5)
+    ((1, 3, 4), (2,))
+    """
+    code = ROLES.index(str(role))
+    return (code, *(range(len(ROLES), classes) if code == Role.REQUIRED else ()))
+
+
 class Gender(StrEnum):
     """Gender as a corpus labels it. Empty or anything else is kept for emotion and left out for
     gender.
@@ -49,8 +60,23 @@ def secret_title(secret: str) -> str:
 
     >>> secret_title("sensitive-vs-neutral"), secret_title("gender")
     ('sensitive against neutral', 'gender')
+    >>> secret_title("gender*accent=male*scottish_english")
+    'gender and accent: male and scottish english or not'
     """
+    column, equals, value = secret.partition("=")
+    if equals:
+        names = (text.replace("_", " ").replace("*", " and ") for text in (column, value))
+        return "{}: {} or not".format(*names)
     return secret.replace("-vs-", " against ")
+
+
+def required_title(name: str) -> str:
+    """The required emotions of a policy on screens and pages, from their name in tables.
+
+    >>> required_title("sad+fearful"), required_title("sad")
+    ('sad and fearful', 'sad')
+    """
+    return name.replace("+", " and ")
 
 
 class Knowledge(StrEnum):

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from sordino import attack, metrics
-from sordino.attack import QUICK, RiskFitter
+from sordino.attack import QUICK, RiskFitter, row_sampling
 from sordino.corpora.table import Corpus
 from sordino.release import FITTERS, Identity
 from sordino.testing import POLICY
@@ -325,3 +325,20 @@ def test_without_labelled_intensity_there_is_no_such_detail() -> None:
         "membership",
         "reconstruction",
     }
+
+
+def test_attackers_of_large_parties_have_drawn_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = scene()
+    monkeypatch.setattr(row_sampling, "COMPLETE_ROWS", 50)
+    monkeypatch.setattr(row_sampling, "PARTY_ROWS", 48)
+    drawn = audit()
+    counts = row_sampling.drawn_counts(data.parts)
+    assert counts["test"] == (48, len(data.parts.test))
+    assert drawn.config["drawn_rows"] == {name: [*sizes] for name, sizes in counts.items()}
+    table = drawn.predictions
+    test = table[table["target"] == "emotion"]
+    assert set(test["row"]) <= set(data.parts.test)
+    assert len(test) == 48
+    assert (data.corpus.speaker[test["row"]] == test["speaker"]).all()
+    assert (data.corpus.genders()[table["row"]] == table["gender"]).all()
+    assert np.ptp(test.groupby("speaker").size()) <= 1

@@ -126,3 +126,12 @@ def test_a_full_disk_behind_standard_output_is_told() -> None:
             check=False,
         )
     assert "StorageError: standard output: the disk is full" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "verb", ["audit", "compare", "demo", "extract", "fit", "reproduce", "study"]
+)
+def test_a_verb_with_a_cluster_takes_a_device(verb: str) -> None:
+    source = Path(options.__file__).parent / "verbs" / f"{verb}.py"
+    text = source.read_text(encoding="utf-8")
+    assert text.count("cluster: ClusterOption") == text.count("device: DeviceOption") > 0

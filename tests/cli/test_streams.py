@@ -55,8 +55,8 @@ def shell(folder: Path, command: str, **variables: str) -> tuple[int, str, list[
     return done.returncode, done.stdout.decode("utf-8"), done.stderr.decode("utf-8").splitlines()
 
 
-CHECK = "sordino corpus check manifest m.csv"
-DIFFERS = "sordino corpus check emodb ."
+CHECK = "sordino corpus check manifest m.csv --quiet"
+DIFFERS = "sordino corpus check emodb . --quiet"
 """What differs from the published corpus: the folder holds one recording of it."""
 
 
@@ -217,6 +217,11 @@ def test_sordino_is_a_module_to_run(folder: Path) -> None:
 )
 def test_no_memory_is_one_plain_line(error: Exception) -> None:
     assert failures.line(error, debug=False) == failures.NO_MEMORY
+
+
+def test_a_full_gpu_is_one_plain_line() -> None:
+    error = RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
+    assert failures.line(error, debug=False) == failures.NO_DEVICE_MEMORY
 
 
 WORKING = """

@@ -51,5 +51,5 @@ def test_stacked_units_have_guesses_of_the_same_attacks(units: list[_Unit]) -> N
 
 def test_the_device_is_part_of_the_key(units: list[_Unit], monkeypatch: pytest.MonkeyPatch) -> None:
     before = units[0].key("")
-    monkeypatch.setattr("sordino.study.units.training_device", lambda: "cuda")
+    monkeypatch.setattr("sordino.study.units.compute_device", lambda: "cuda")
     assert units[0].key("") != before

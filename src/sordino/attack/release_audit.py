@@ -62,11 +62,15 @@ class AttackSetting:
         policy: Policy,
         families: Sequence[str],
         seed: int,
+        released: Vectors | None = None,
     ) -> None:
         self.release, self.z, self.parts = release, z, parts
         self.families, self.seed = families, seed
         self.role, self.gender = corpus.roles(policy), corpus.genders()
-        self.older = corpus.older(parts.risk.rows)
+        self.classes = corpus.classes(policy)
+        self.attributes = corpus.attributes(policy, parts.risk.rows)
+        """The secrets of age and of hidden columns (`Corpus.attributes`)."""
+        self.table = corpus.table
         self.speaker, self.corpus = corpus.speaker, corpus.column("corpus")
         self.intensity = corpus.column("intensity")
         self.sensitive = {
@@ -74,6 +78,12 @@ class AttackSetting:
             for target, emotion in policy.emotion_targets.items()
         }
         """The secret of each sensitive emotion: 1, or 0 for neutral, -1 for other utterances."""
+        emotion, several = corpus.column("emotion"), policy.required_emotions
+        self.required = {
+            f"{label}-vs-rest": (emotion == label).astype(np.intp)
+            for label in (several if len(several) > 1 else ())
+        }
+        """The target of utility of each of several required emotions."""
         self.chosen: dict[str, Any] = {}
         """For each secret: the best semi-informed attacker, and the AUC of each attacker on its own
         speakers.
@@ -83,7 +93,7 @@ class AttackSetting:
         shuffle of gender over speakers.
         """
         self.rows = np.concatenate([parts.risk.rows, parts.transform.rows, parts.test])
-        out = apply_release(release, z[self.rows])
+        out = apply_release(release, z[self.rows]) if released is None else released[self.rows]
         self.out = np.full((len(z), out.shape[1]), np.nan, np.float32)
         self.out[self.rows] = out
         self.readings: dict[str, Vectors] = {}
@@ -124,16 +134,13 @@ class AttackSetting:
 
     def secret(self, target: str, rows: Rows) -> tuple[Rows, Rows]:
         """The rows for which the secret is known, and its value, 0 or 1."""
-        if target in ("gender", "age"):
-            values = self.gender if target == "gender" else self.older
+        known = {"gender": self.gender, **self.attributes, **self.sensitive, **self.required}
+        if target in known:
+            values = known[target]
             rows = rows[values[rows] >= 0]
             return rows, values[rows]
         if target == UTILITY_TARGET:
             return rows, (self.role[rows] == Role.REQUIRED).astype(np.intp)
-        if target in self.sensitive:
-            values = self.sensitive[target]
-            rows = rows[values[rows] >= 0]
-            return rows, values[rows]
         rows = rows[self.role[rows] != Role.REQUIRED]
         return rows, (self.role[rows] == Role.SENSITIVE).astype(np.intp)
 
@@ -155,7 +162,7 @@ class AttackSetting:
             "emotion",
             knowledge,
             attacker="risk-model",
-            truth=self.role[test],
+            truth=self.classes[test],
             before=before.role.argmax(axis=1),
             prediction=after.role.argmax(axis=1),
         )
@@ -184,7 +191,7 @@ class AttackSetting:
         risk, fitting = self.parts.risk.rows, self.parts.transform.rows
         codes = self.codes(target)
         largest = max(np.unique(self.speaker[self.parts.test], return_counts=True)[1])
-        ks = [k for k in POOL_SIZES if k <= largest] if target != SENSITIVE_TARGET else []
+        ks = [k for k in POOL_SIZES if k <= largest] if self.is_constant(codes) else []
         semi = self.retrain(codes, risk, ks, NULL_SHUFFLES if target == "gender" else 0)
         self.patient_null |= {k: null.auc for k, null in semi.null.items() if k > 1}
         self.chosen[target] = {"best": semi.chosen, "validation_auc": semi.quality}
@@ -208,12 +215,19 @@ class AttackSetting:
         codes[labelled] = values
         return codes
 
-    def utility(self) -> pd.DataFrame:
-        """Guesses of models that a recipient trains on released vectors: the required emotion
-        against the rest.
+    def is_constant(self, codes: Codes) -> bool:
+        """Whether a secret `(utterances,)` has one known value for each speaker."""
+        known = np.flatnonzero(codes >= 0)
+        pairs = {*zip(self.speaker[known].tolist(), codes[known].tolist(), strict=True)}
+        return len(pairs) == len(np.unique(self.speaker[known]))
+
+    def utility(self) -> Iterator[pd.DataFrame]:
+        """Guesses of models that a recipient trains on released vectors: the required emotions
+        against the rest, and each of several.
         """
-        guesses = self.retrain(self.codes(UTILITY_TARGET), self.parts.risk.rows).guesses
-        return self.guess_block(guesses, UTILITY_TARGET, Knowledge.SEMI_INFORMED)
+        for target in (UTILITY_TARGET, *filter(self.is_labelled, self.required)):
+            guesses = self.retrain(self.codes(target), self.parts.risk.rows).guesses
+            yield self.guess_block(guesses, target, Knowledge.SEMI_INFORMED)
 
     def retrain(
         self, codes: Rows, train: Rows, ks: Sequence[int] = (), shuffles: int = 0

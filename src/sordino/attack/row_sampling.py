@@ -1,5 +1,5 @@
-"""The rows of an audit: all rows of a small table, and a sample of a large one within limits of
-time and memory.
+"""The rows of an audit or of a study's attackers: all rows of a small table, and a sample of a
+large one within limits of time and memory.
 
 Time is predicted, not measured: the same table and options give the same rows on any machine. A
 large table is audited in under two minutes on two cores.
@@ -8,6 +8,7 @@ large table is audited in under two minutes on two cores.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from sordino import memory
 from sordino.attack.attackers.kernels import KERNEL_FAMILIES
 from sordino.attack.attackers.screens import SCREEN_FAMILIES
+from sordino.corpora.split import Part, Parts
 from sordino.errors import AttackError
 from sordino.types import Rows
 
@@ -35,6 +37,11 @@ MIN_ROWS: Final = 400
 
 MAX_ROWS: Final = 4000
 """The largest sample by default."""
+
+PARTY_ROWS: Final = 2000
+"""The rows of a party of a study that has more than `COMPLETE_ROWS`: informed attackers have two
+parties, and kernels grow with the square of the rows.
+"""
 
 MAX_SPEAKERS: Final = 500
 """The largest number of sampled speakers: intervals leave out each speaker in turn."""
@@ -157,6 +164,41 @@ def sample_rows(speaker: NDArray[Any], secret: NDArray[Any], size: int, seed: in
         mask = _sample_speakers(speakers, secret[order], limit)
         order, turn = order[mask], turn[mask]
     return np.sort(order[np.argsort(turn, kind="stable")[:size]])
+
+
+def sample_parts(parts: Parts, speaker: NDArray[np.str_], gender: Rows, seed: int) -> Parts:
+    """The rows of a study that its attackers have: all of a party of up to `COMPLETE_ROWS`, and
+    `PARTY_ROWS` of a larger one, drawn as those of an audit (`sample_rows`).
+
+    `speaker` and `gender` are those of all rows of the study, `(utterances,)`.
+    """
+    counts = drawn_counts(parts)
+
+    def drawn(party: str, rows: Rows) -> Rows:
+        if party not in counts:
+            return rows
+        return rows[sample_rows(speaker[rows], gender[rows], PARTY_ROWS, seed)]
+
+    def part_of(party: str, part: Part) -> Part:
+        rows = drawn(party, part.rows)
+        return Part(*(side[np.isin(side, rows)] for side in (part.train, part.validation)))
+
+    return replace(
+        parts,
+        risk=part_of("risk", parts.risk),
+        transform=part_of("transform", parts.transform),
+        test=drawn("test", parts.test),
+    )
+
+
+def drawn_counts(parts: Parts) -> dict[str, tuple[int, int]]:
+    """For each party that attackers have a sample of: its rows there, and all its rows."""
+    rows = {"risk": parts.risk.rows, "transform": parts.transform.rows, "test": parts.test}
+    return {
+        party: (PARTY_ROWS, len(every))
+        for party, every in rows.items()
+        if len(every) > COMPLETE_ROWS
+    }
 
 
 def _sample_speakers(speakers: Rows, secret: NDArray[Any], limit: int) -> NDArray[np.bool_]:

@@ -28,6 +28,10 @@ LIKENESS: Final = 0.7
 more; `--fit-on` and `--validation` have 0.6.
 """
 
+NO_DEVICE_MEMORY: Final = (
+    "the memory of the GPU is used up: use fewer processes (--jobs), or --device cpu"
+)
+
 NO_MEMORY: Final = (
     "out of memory: use --jobs 1, fewer recordings or rows, or a machine with more memory"
 )
@@ -83,6 +87,8 @@ def _machine_error(error: Exception) -> str:
         return NO_MEMORY
     if isinstance(error, RuntimeError) and "can't allocate memory" in message:  # PyTorch
         return NO_MEMORY
+    if isinstance(error, RuntimeError) and "CUDA out of memory" in message:  # PyTorch
+        return NO_DEVICE_MEMORY
     if isinstance(error, RuntimeError) and "can't start new thread" in message:
         return "the system allows no further thread: use --jobs 1, or raise the limit (ulimit -u)"
     if type(error).__name__ == "TerminatedWorkerError":  # joblib's, which is not imported here

@@ -43,7 +43,8 @@ def print_results(fitted: FitResult, terminal: Console) -> None:
             title = f"{name}: test speakers"
             terminal.print(_table(title, release.test, release.budget, _bound(release)))
         unlabelled = [
-            f"{secret} is hidden but not labelled: it could not be checked."
+            f"{secret_title(secret)} is hidden but not labelled"
+            f"{', or of too few speakers' if '=' in secret else ''}: it could not be checked."
             for secret in release.unlabelled
         ]
         _print_plain((release.verdict, *unlabelled), terminal)
@@ -110,10 +111,12 @@ def _bound(release: PolicyResult) -> str:
     ]
     if not bounds:
         return ""
+    count = max(bound.bins for bound in release.bounds.values())
+    bins = f" over {count} bins" if count > 2 else ""
     return (
-        f"AUC of every attacker with one vector, at most: {'; '.join(bounds)}. The bound is of the "
-        "release fitted on all speakers. The attacked releases were fitted on two fifths of them, "
-        "so an attacker in the table may exceed it."
+        f"AUC of every attacker with one vector{bins}, at most: {'; '.join(bounds)}. The bound is "
+        "of the release fitted on all speakers. The attacked releases were fitted on two fifths of "
+        "them, so an attacker in the table may exceed it."
     )
 
 

@@ -62,11 +62,11 @@ def use_cluster(context: typer.Context, address: str | None) -> str | None:
 
 
 def use_device(context: typer.Context, device: str) -> str:
-    """Train networks on a device until the verb ends; `auto` is decided where a network is."""
+    """Compute on a device until the verb ends; `auto` is decided where something is computed."""
     if device != "auto" and not context.resilient_parsing:
-        from sordino.nn import train_on  # imported here: it loads PyTorch
+        from sordino.parallel.compute_device import compute_on
 
-        context.with_resource(train_on(device))
+        context.with_resource(compute_on(device))
     return device
 
 
@@ -126,7 +126,8 @@ DeviceOption = Annotated[
     typer.Option(
         "--device",
         callback=use_device,
-        help="Where releases that are networks are trained; auto: on a CUDA GPU if there is one.",
+        help="Where networks are trained, and encoders and kernel attackers computed; auto: on a "
+        "CUDA GPU if there is one.",
     ),
 ]
 ClusterOption = Annotated[
@@ -184,7 +185,8 @@ ReleasesOption = Annotated[
     typer.Option(
         "--release",
         metavar="NAME",
-        help="Evaluate only this release; repeatable. MODULE:FITTER is one of your own.",
+        help="Evaluate only this release; repeatable. MODULE:FITTER is one of your own; peers are "
+        "other people's: aibt and chimera (extra peers), learned-noise, mcadams, leace.",
     ),
 ]
 _FEATURES_HELP: Final = (
@@ -340,10 +342,12 @@ def resolve_features(features: str, encoder: Path | None = None) -> str:
 
 
 def resolve_releases(references: Sequence[str] | None) -> tuple[str, ...]:
-    """The names of the releases of `--release`, which may be the user's own; none if none came."""
-    from sordino.release import resolve
+    """The names of the releases of `--release`, some the user's own; `peers` stands for several."""
+    from sordino.release import PEERS, resolve
 
-    names = [resolve(reference).name for reference in dict.fromkeys(references or ())]
+    groups = {"peers": ("leace", *PEERS)}
+    singles = [name for item in references or () for name in groups.get(item, (item,))]
+    names = [resolve(reference).name for reference in dict.fromkeys(singles)]
     twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
     if twice:
         raise PluginError(f"two releases {twice[0]!r}, expected different names: rename a fitter")

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sordino import define
-from sordino.corpora import labels
+from sordino.corpora import hidden, labels
 from sordino.define import GENDERS, ROLES, Role
 from sordino.errors import CorpusError
 from sordino.policy import Policy
@@ -140,6 +140,15 @@ class Corpus:
         """The true role of each utterance as its code in `Role`, shape `(utterances,)`."""
         return np.array([policy.role(label) for label in self.table["emotion"]], dtype=np.intp)
 
+    def classes(self, policy: Policy) -> NDArray[np.intp]:
+        """The class of each utterance, `(utterances,)`: its role, and for the second and further
+        required emotions 3, 4, ... (`sordino.define.role_classes`).
+        """
+        code = {label: len(Role) + n for n, label in enumerate(policy.required_emotions[1:])}
+        return np.array(
+            [code.get(label, policy.role(label)) for label in self.table["emotion"]], np.intp
+        )
+
     def against_neutral(self, policy: Policy, emotion: str) -> NDArray[np.intp]:
         """1 for utterances of an emotion, 0 for neutral ones, -1 for others, `(utterances,)`."""
         label = self.column("emotion")
@@ -156,20 +165,17 @@ class Corpus:
         """1 for speakers older than the median of those in `rows`, 0 for others, -1 where unknown,
         `(utterances,)`.
 
-        The age of a speaker is the mean over their utterances. Where no speaker is older than the
-        median, those of the median age count as older.
+        The age of a speaker is the mean over their utterances (`sordino.corpora.hidden.older`).
         """
-        if "age" not in self.table.columns:
-            return np.full(len(self), -1, np.intp)
-        age = self.table.groupby("speaker")["age"].transform("mean").to_numpy()
-        ages = age[rows][np.unique(self.speaker[rows], return_index=True)[1]]
-        ages = ages[np.isfinite(ages)]
-        if not len(ages):
-            return np.full(len(self), -1, np.intp)
-        median = np.median(ages)
-        older = age > median if (ages > median).any() else age >= median
-        codes: NDArray[np.intp] = np.where(np.isfinite(age), older.astype(np.intp), -1)
-        return codes
+        return hidden.older(self.table, rows)
+
+    def attributes(self, policy: Policy, rows: NDArray[np.intp]) -> dict[str, NDArray[np.intp]]:
+        """The secrets of age and of the columns that a policy hides, by name: 1, 0 or -1 where
+        unknown, `(utterances,)`; medians are those of `rows`.
+
+        Raises `PolicyError` for a column that the corpus lacks, or one with too many values.
+        """
+        return hidden.attribute_secrets(self.table, policy, rows)
 
     def secrets(
         self, policy: Policy, rows: NDArray[np.intp]
@@ -177,8 +183,9 @@ class Corpus:
         """The secrets that have a bound, 0, 1 or -1 for unknown, `(rows,)`, by name and side
         information.
 
-        The side information is empty, for gender the true role, or for an emotion the gender.
-        Age is included where the policy hides it; speakers are older than the median of these rows.
+        The side information is empty, for gender and hidden columns also the true role, or for an
+        emotion the gender. Age is included where the policy hides it; speakers are older than the
+        median of these rows.
         """
         role, gender = self.roles(policy)[rows], self.genders()[rows]
         codes = {("gender", ""): gender}
@@ -195,7 +202,15 @@ class Corpus:
             for target, values in emotions.items()
             for code, name in enumerate(GENDERS)
         }
-        return codes | ({("age", ""): self.older(rows)[rows]} if "age" in policy.hide else {})
+        for target, all_values in self.attributes(policy, rows).items():
+            values = all_values[rows]
+            codes[(target, "")] = values
+            if "=" in target:
+                codes |= {
+                    (target, name): np.where(role == code, values, -1)
+                    for code, name in enumerate(ROLES)
+                }
+        return codes
 
     def recorded(self) -> NDArray[np.bool_]:
         """Whether each utterance has a recording, and not only words, shape `(utterances,)`."""
@@ -224,8 +239,11 @@ class Corpus:
         return np.array(sums)
 
 
-def make(name: str, rows: pd.DataFrame) -> Corpus:
+def make(name: str, rows: pd.DataFrame, further: Sequence[str] = ()) -> Corpus:
     """A corpus from rows with at least `file` and `speaker`; other columns default to unknown.
+
+    `further` are columns of labels beside those of every corpus, which a policy may hide; they stay
+    as text. All other columns are left out.
 
     The name of the corpus becomes a prefix of every speaker. The order of the rows stays. Genders
     are read by `define.gender`; unknown ones become empty and are counted by name in
@@ -258,7 +276,10 @@ def make(name: str, rows: pd.DataFrame) -> Corpus:
     present = [column for column in OPTIONAL if column in table.columns]
     for column in present:
         table[column] = table[column].astype(float if column in NUMBERS else str)
-    return Corpus(name, table[[*UTTERANCE_COLUMNS, *present]], tuple(notes))
+    for column in further:
+        written, _ = labels.texts(f"{name}: column {column}", table[column], CorpusError)
+        table[column] = [text.strip() for text in written]
+    return Corpus(name, table[[*UTTERANCE_COLUMNS, *present, *further]], tuple(notes))
 
 
 def _canonical_genders(name: str, column: pd.Series) -> tuple[NDArray[np.object_], list[str]]:
@@ -301,8 +322,8 @@ def join(corpora: Sequence[Corpus]) -> Corpus:
             "them"
         )
     table = pd.concat([corpus.table for corpus in corpora], ignore_index=True)
-    if "sentiment" in table.columns:
-        table["sentiment"] = table["sentiment"].fillna("")
+    texts = table.select_dtypes(exclude="number").columns
+    table[texts] = table[texts].fillna("")
     notes = tuple(note for corpus in corpora for note in corpus.notes)
     return Corpus("+".join(corpus.name for corpus in corpora), table, notes)
 

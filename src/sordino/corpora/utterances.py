@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -15,10 +15,12 @@ import pandas as pd
 
 from sordino import define
 from sordino.corpora import labels, sheet, table
+from sordino.corpora.copies import COLUMN as COPY
 from sordino.corpora.dimensions import EDGES
 from sordino.corpora.sheet import Row
-from sordino.corpora.table import Corpus
+from sordino.corpora.table import OPTIONAL, UTTERANCE_COLUMNS, Corpus
 from sordino.errors import CorpusError
+from sordino.policy import is_column
 from sordino.storage import LONGEST_NAME
 
 RATINGS: Final = ("activation", "valence")
@@ -26,6 +28,8 @@ LABELS: Final = ("speaker", "emotion", "corpus", "session", "intensity")
 """Columns in which no label may have two spellings; `table.make` checks the genders."""
 CUT: Final = ("file", "start", "end")
 """The columns that identify an utterance: no two rows have the same values."""
+MOST_FURTHER: Final = 64
+"""Columns of labels beside those of every corpus that are read; later ones are ignored."""
 MAX_LISTED: Final = 10
 """Absent recordings that an error lists."""
 
@@ -80,7 +84,16 @@ def utterance(where: str, file: str, row: Row, name: str) -> UtteranceRow:
     }
     if any(column in row for column in RATINGS):
         labelled["scale"] = _scale(where, row)
-    return labelled
+    return labelled | {column: row[column] for column in further_columns(row)}
+
+
+def further_columns(names: Iterable[str]) -> list[str]:
+    """The names of columns of labels that a policy may hide, beside those of every corpus; at most
+    `MOST_FURTHER`.
+    """
+    known = {*UTTERANCE_COLUMNS, *OPTIONAL, COPY}
+    further = [name for name in names if name not in known and is_column(name)]
+    return further[:MOST_FURTHER]
 
 
 def _scale(where: str, row: Row) -> float:
@@ -142,7 +155,8 @@ def corpus_of(
             missing=True,
         )
     frame = frame.sort_values(list(CUT))
-    return table.make("+".join(dict.fromkeys(frame["corpus"])), frame)
+    further = further_columns(map(str, frame.columns))
+    return table.make("+".join(dict.fromkeys(frame["corpus"])), frame, further)
 
 
 def _absent(where: str, folder: Path, files: Mapping[str, str], rows: int) -> str:

@@ -53,8 +53,9 @@ class Reader:
 
     def read(self, vectors: Vectors) -> Codes:
         """The bin of each released vector, `(n, k)` to `(n,)`, or of one vector, `(k,)` to `()`: 0
-        is *not required*, 1 *required*, and 2 *strongly required* where a policy has it; of an
-        embedding, the class. A bin is the only information in the vector.
+        is *not required*, 1 *required*, and 2 *strongly required* where a policy has it. Of several
+        required emotions, 1 is the first, 2 the second (`emotions` names them); of an embedding,
+        it is the class. A bin is the only information in the vector.
 
         Raises `ReleaseError` for a policy without bins, and for a vector that it does not release.
         """
@@ -67,6 +68,21 @@ class Reader:
         rows = [self._row(vector) for vector in np.atleast_2d(vectors)]
         bins: Codes = self._bins[rows]
         return bins if vectors.ndim > 1 else bins.reshape(())
+
+    def emotions(self, vectors: Vectors) -> list[str]:
+        """The required emotion that each released vector `(n, k)` is classified as; empty for none
+        of them.
+
+        Raises `ReleaseError` as `read` does, and for the classes of an embedding.
+        """
+        if self._entry.chance["kind"] != "drawn":
+            raise ReleaseError(
+                f"policy {self._entry.name} of family {self._entry.family} has no bins of "
+                "emotions, expected drawn or label: read its bins"
+            )
+        required = self._entry.policy.required_emotions
+        names = ("", *required, *required[:1])  # the third bin of one emotion is the strong one
+        return [names[code] for code in np.atleast_1d(self.read(np.atleast_2d(vectors)))]
 
     def item(self, vector: Vectors) -> str:
         """The part of a release on the wire, as its text. Raises `ReleaseError` as `row` does."""

@@ -210,6 +210,10 @@ class Runtime:
         """
         return self._reader.read(vectors)
 
+    def emotions(self, vectors: NDArray[np.float32]) -> list[str]:
+        """The required emotion of each released vector, empty for none (`Reader.emotions`)."""
+        return self._reader.emotions(vectors)
+
     def row(self, vector: NDArray[np.float32]) -> dict[str, Any]:
         """A released vector `(k,)` as the server takes it: `{"prototype": 3}`, or `{"vector":
         [...]}` (`sordino.device.Reader.row`).

@@ -42,7 +42,7 @@ from sordino.release import (
     Noise,
     Release,
 )
-from sordino.release.drawn.release import decide
+from sordino.release.drawn.release import boundaries, decide
 from sordino.signal.encoder.folder import EncoderFolder
 from sordino.signal.feature_sets import FEATURE_SETS, SEQUENCES, check_device, speech_of
 
@@ -113,7 +113,7 @@ def _drawn(release: Drawn) -> DeviceRelease:
 
     def outputs(z: Symbol) -> dict[str, Symbol]:
         exact: Any = z.astype(np.float64)
-        bins: Any = decide(exact, arrays, config["tilt"], config["threshold"], networks.SYMBOLS)
+        bins: Any = decide(exact, arrays, boundaries(config), networks.SYMBOLS)
         return {"bin": bins}
 
     shipped = {name: arrays[name] for name in ("prototypes", "bin")}

@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import gc
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +22,23 @@ from sordino.errors import AudioError, FeatureError, StorageError
 from sordino.features.cache import Cache
 from sordino.features.sounds import SoundSource, recordings_of
 from sordino.features.vectors import TABLE_SUFFIXES, read_vectors
+from sordino.parallel.compute_device import compute_device
 from sordino.progress import track
-from sordino.signal.feature_sets import FEATURE_SETS, Extractor, accepted_names
+from sordino.signal.feature_sets import (
+    FEATURE_SETS,
+    BatchExtractor,
+    Extractor,
+    accepted_names,
+)
 from sordino.storage import Location
 
 CACHE: Final = Path("~/.cache/sordino")
 """The default folder of the cache."""
+
+BATCH_SOUNDS: Final = 64
+"""Sounds that a process gives to a GPU at once."""
+
+_Result = TypeVar("_Result")
 
 
 class Extraction(NamedTuple):
@@ -212,9 +224,23 @@ def _compute_all(
 
 
 def extractor_config(extractor: Extractor) -> dict[str, object]:
-    """All that decides the values; of a user's own feature set also the digest of its source."""
-    source = plugins.source(extractor)
-    return {**extractor.config, "source": source} if source else extractor.config
+    """All that decides the values; of a user's own feature set also the digest of its source, and
+    the device of values of a GPU, which have other last digits.
+    """
+    source, device = plugins.source(extractor), encoding_device(extractor)
+    config = {**extractor.config, "source": source} if source else extractor.config
+    return config if device == "cpu" else {**config, "device": device}
+
+
+def encoding_device(extractor: Extractor) -> str:
+    """`cuda` if a GPU computes the values in batches, else `cpu`."""
+    batches = _is_own(extractor) and isinstance(extractor, BatchExtractor)
+    return compute_device() if batches else "cpu"
+
+
+def _is_own(extractor: Extractor) -> bool:
+    """Whether a feature set is one of sordino."""
+    return type(extractor).__module__.partition(".")[0] == "sordino"
 
 
 def _absent_files(corpus: Corpus) -> dict[int, Bad]:
@@ -246,6 +272,14 @@ def _compute_missing(
     """The key and the values of each sound, computed and cached by one of `jobs` processes."""
     if not sounds:
         return []
+    if (device := encoding_device(extractor)) != "cpu":
+        values_on = partial(values_of, extractor, store, device=device)
+        calls = list(sounds.items())
+        groups = [
+            calls[start : start + BATCH_SOUNDS] for start in range(0, len(calls), BATCH_SOUNDS)
+        ]
+        batches = parallel.map(values_on, groups, jobs=jobs)
+        return track(chain.from_iterable(batches), label, len(sounds))
     processes = min(parallel.count_workers(jobs), len(sounds))
     values = partial(_values_in_worker if processes > 1 else sound_values, extractor, store)
     return track(parallel.map(values, sounds.items(), jobs=processes), label, len(sounds))
@@ -257,18 +291,48 @@ def sound_values(
     """The key of a sound and its values, or the reason why it has none. `call` is its row and the
     sound.
     """
+    key = call[1].key
+    values = _of_sound(partial(_checked_values, extractor), extractor.sampling_rate, call)
+    if store and not isinstance(values, Bad):
+        store.keep(key, values)
+    return key, values
+
+
+def values_of(
+    extractor: Extractor,
+    store: Cache | None,
+    calls: Sequence[tuple[int, SoundSource]],
+    device: str,
+) -> Iterable[tuple[str, NDArray[np.float32] | Bad]]:
+    """`sound_values` of several sounds; with another device than `cpu`, of all at once there."""
+    if device == "cpu" or not isinstance(extractor, BatchExtractor):
+        return (sound_values(extractor, store, call) for call in calls)
+    keys = [sound.key for _, sound in calls]
+    inputs = [_of_sound(extractor.prepare, extractor.sampling_rate, call) for call in calls]
+    usable = [values for values in inputs if not isinstance(values, Bad)]
+    computed = iter(extractor.compute_batch(usable, device) if usable else [])
+    results = [values if isinstance(values, Bad) else next(computed) for values in inputs]
+    for key, values in zip(keys, results, strict=True):
+        if store and not isinstance(values, Bad):
+            store.keep(key, values)
+    return list(zip(keys, results, strict=True))
+
+
+def _of_sound(
+    function: Callable[[NDArray[np.float32]], _Result],
+    sampling_rate: int,
+    call: tuple[int, SoundSource],
+) -> _Result | Bad:
+    """A function of the samples of a sound, or the reason why it has none."""
     row, sound = call
     try:
-        samples = sound.read(extractor.sampling_rate)
+        samples = sound.read(sampling_rate)
     except (AudioError, StorageError) as error:
-        return sound.key, Bad.from_error(row, sound.file, error)
+        return Bad.from_error(row, sound.file, error)
     try:
-        values = _checked_values(extractor, samples)
+        return function(samples)
     except (AudioError, FeatureError) as error:
-        return sound.key, Bad.from_error(row, sound.file, error)
-    if store:
-        store.keep(sound.key, values)
-    return sound.key, values
+        return Bad.from_error(row, sound.file, error)
 
 
 def _checked_values(extractor: Extractor, samples: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -276,7 +340,7 @@ def _checked_values(extractor: Extractor, samples: NDArray[np.float32]) -> NDArr
 
     Raises `FeatureError` where it raises, and for values that no table can hold.
     """
-    if type(extractor).__module__.partition(".")[0] == "sordino":
+    if _is_own(extractor):
         return extractor(samples)
     step = "see sordino.testing.check_extractor"
     with plugins.errors_of(extractor, f"features {extractor.name!r}", FeatureError, step):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -209,7 +209,7 @@ def _principal(z: NDArray[np.float64], components: int) -> NDArray[np.float64]:
     return directions
 
 
-def check_two_rows(x: NDArray[np.floating]) -> None:
+def check_two_rows(x: Sized) -> None:
     """Raise `FeatureError` for fewer than two rows, which no space is fitted on."""
     if len(x) < 2:
         raise FeatureError(

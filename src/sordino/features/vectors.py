@@ -21,12 +21,12 @@ from sordino import storage
 from sordino.corpora.labels import fold, quote
 from sordino.corpora.table import NUMBERS, Corpus
 from sordino.errors import FeatureError
-from sordino.features.dimensions import RESERVED, check_numbers, matrix
+from sordino.features.dimensions import RESERVED, check_numbers
 from sordino.features.formats.names import KEY_COLUMNS
 from sordino.features.tables import (
+    SHARD_SUFFIX,
     TABLE_SUFFIXES,
     distinct_ends,
-    read_table,
     table_suffix,
 )
 from sordino.storage import Location
@@ -52,29 +52,41 @@ def read_vectors(path: str | Location, corpus: Corpus) -> NDArray[np.float32]:
     `sordino extract --labels`, are left out with a warning. All other columns are dimensions; the
     index of audformat is supported.
 
+    A table with more than 256 MB of numbers is read in blocks, and its vectors stand in a temporary
+    file (`sordino.features.large`); NaN is refused in all its rows then.
+
     Raises `FeatureError` for an utterance without a row or with two rows, for text, other labels
     (columns with the name of a corpus column) and unnamed columns among the dimensions, for NaN and
     infinity; `StorageError` for an unreadable file.
     """
+    from sordino.features.large import VectorRows, open_vectors, read_mapped  # imports this module
+
     path = storage.location(path)
-    frame = read_table(path, RESERVED - {"start", "end"})
+    if path.suffix.lower() != SHARD_SUFFIX:
+        table_suffix(path)
+    table = open_vectors(path, RESERVED - {"start", "end"})
+    frame = table.sample  # all rows of a small table
     unused = {*KEY_COLUMNS, *frame.attrs.get("labels", ())}
     columns = [column for column in frame.columns if column not in unused]
     labels = [name for name in columns if fold(name) in RESERVED]
     columns = [name for name in columns if name not in labels]
     check_numbers(path, frame, columns)
-    if "file" in frame.columns:
-        rows = _matching(path, frame, corpus.table)
-    elif len(frame) == len(corpus):
-        rows = np.arange(len(frame))
+    keys = table.cells([name for name in frame.columns if name in {"file", "start", *labels}])
+    if "file" in keys.columns:
+        rows = _matching(path, keys, corpus.table)
+    elif len(table) == len(corpus):
+        rows = np.arange(len(table))
     else:
         raise FeatureError(
-            f"{path}: {len(frame)} rows and no column `file`, expected {len(corpus)} in the "
+            f"{path}: {len(table)} rows and no column `file`, expected {len(corpus)} in the "
             "corpus' order: add `file`"
         )
-    _check_labels(path, frame.iloc[rows], corpus.table, labels)
+    _check_labels(path, keys.iloc[rows], corpus.table, labels)
+    vectors = table.vectors(columns)
+    if isinstance(vectors, VectorRows):
+        return read_mapped(vectors, rows)
     with np.errstate(over="ignore"):
-        x = matrix(frame, columns)[rows].astype(np.float32)
+        x = vectors[rows].astype(np.float32)
     bad = np.argwhere(~np.isfinite(x))
     if len(bad):
         row, column = bad[0]

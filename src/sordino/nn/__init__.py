@@ -8,7 +8,6 @@ from sordino.nn.reversal import reverse
 from sordino.nn.risk import RiskModel
 from sordino.nn.sequences import Sequences, bucketed
 from sordino.nn.stack import fit_stacks
-from sordino.nn.training_device import train_on, training_device
 
 __all__ = [
     "FittedMultimodal",
@@ -28,6 +27,4 @@ __all__ = [
     "fit_stacks",
     "reverse",
     "run_plan",
-    "train_on",
-    "training_device",
 ]

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import copy
 import math
+import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 Batch = Mapping[str, Tensor]
@@ -39,6 +42,18 @@ class RowView:
 
     def __getitem__(self, rows: Tensor | slice) -> Tensor:
         return self.values[self.rows[rows]]
+
+
+def shared_tensor(values: NDArray[np.float32]) -> Tensor:
+    """A tensor on the memory of an array, which may be read-only or mapped from a file. Nothing may
+    write to it.
+
+    >>> shared_tensor(np.ones(2, np.float32))
+    tensor([1., 1.])
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+        return torch.from_numpy(np.asarray(values, np.float32))
 
 
 def row_view(values: Tensor, rows: Tensor) -> Tensor:

@@ -20,11 +20,13 @@ class RiskModel(nn.Module):
     A shared trunk of two dense layers (`size`, `size / 2`; ReLU, dropout), then one dense layer for
     each head, three layers in all.
 
-    Shape: `(n, inputs)` to `(n, 3)` and `(n, 2)`, logits in the order of `sordino.define.Role` and
-    `GENDERS`.
+    Shape: `(n, inputs)` to `(n, classes)` and `(n, 2)`, logits in the order of `Corpus.classes`
+    (with one required emotion, that of `sordino.define.Role`) and `GENDERS`.
     """
 
-    def __init__(self, inputs: int, size: int = 256, dropout: float = 0.5) -> None:
+    def __init__(
+        self, inputs: int, size: int = 256, dropout: float = 0.5, classes: int = 3
+    ) -> None:
         super().__init__()
         self.trunk = nn.Sequential(
             nn.Linear(inputs, size),
@@ -34,7 +36,7 @@ class RiskModel(nn.Module):
             nn.ReLU(),
             nn.Dropout(dropout),
         )
-        self.emotion = nn.Linear(size // 2, 3)
+        self.emotion = nn.Linear(size // 2, classes)
         self.gender = nn.Linear(size // 2, 2)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -62,7 +64,7 @@ def gender_loss(logits: Tensor, gender: Tensor) -> Tensor:
 
 
 def probabilities(model: RiskModel, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Posteriors of the roles, `(n, 3)`, and of the genders, `(n, 2)`."""
+    """Posteriors of the classes, `(n, classes)`, and of the genders, `(n, 2)`."""
     model.eval()
     with torch.no_grad():
         role, gender = model(x)

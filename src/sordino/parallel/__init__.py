@@ -5,8 +5,8 @@
     with parallel.use("tls://host:8786")  the same on a cluster that runs already
 
 A unit should last a second or more; on a cluster shorter ones are grouped. The place of a unit
-changes no value: a function gets the same arguments everywhere and limits its own threads. Large
-arrays are sent once and are read-only.
+changes no value: a function gets the same arguments and the same `compute_device`, and limits its
+own threads. Large arrays are sent once and are read-only.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 
 from sordino.parallel import processes as _processes
+from sordino.parallel.compute_device import with_context as _with_context
 from sordino.parallel.processes import end_processes, exclude_working_folder
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def map(
     >>> list(map(abs, [-1, 2], jobs=1))
     [1, 2]
     """
-    cluster = _CLUSTER.get()
+    cluster, function = _CLUSTER.get(), _with_context(function)
     if cluster is not None and jobs != 1 and not threads:
         from sordino.parallel import window
 

@@ -12,6 +12,8 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
+from sordino.parallel.compute_device import with_context
+
 Work = TypeVar("Work")
 """A unit."""
 
@@ -74,7 +76,7 @@ def in_own_process(function: Callable[[Work], Outcome], unit: Work) -> Outcome:
     exclude_working_folder()
     pool = ProcessPoolExecutor(max_workers=1)
     try:
-        result: Outcome = pool.submit(function, unit).result()
+        result: Outcome = pool.submit(with_context(function), unit).result()
     finally:
         pool.shutdown(wait=True)
     return result

@@ -21,17 +21,21 @@ from sordino.release.drawn.speaker_offset import Personal, SpeakerStatistics, re
 from sordino.release.embedding.fit import EmbeddingFitter
 from sordino.release.embedding.release import EMBEDDINGS, Embedding
 from sordino.release.erasure import Erased, ErasureFitter
+from sordino.release.family import Family
 from sordino.release.fit_all import plan_all
-from sordino.release.from_policy import check, explain_release, fitter, name_of
+from sordino.release.from_policy import check, explain_hiding, explain_release, fitter, name_of
 from sordino.release.identity import Identity, IdentityFitter
 from sordino.release.noise import Noise, NoiseFitter
+from sordino.release.peers.families import PEERS
 from sordino.release.protocol import Fitter, Release, as_vectors
-from sordino.release.registry import FITTERS, Family, added, family, load, register, resolve
+from sordino.release.registry import FITTERS, added, family, load, register, resolve
 from sordino.release.scaled_space import ScaledSpace
+from sordino.release.voices import voice_vectors
 
 __all__ = [
     "EMBEDDINGS",
     "FITTERS",
+    "PEERS",
     "ArrayRelease",
     "Composed",
     "ComposedFitter",
@@ -65,6 +69,7 @@ __all__ = [
     "bounds_of_decisions",
     "check",
     "crossfit_decisions",
+    "explain_hiding",
     "explain_release",
     "family",
     "fitter",
@@ -76,4 +81,5 @@ __all__ = [
     "register",
     "replay",
     "resolve",
+    "voice_vectors",
 ]

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from sordino.errors import PolicyError
-from sordino.policy import Policy
+from sordino.policy import ATTRIBUTES, LEVEL_COLUMN, Policy
 from sordino.release.protocol import Fitter
 from sordino.release.registry import FITTERS
 
@@ -56,12 +56,46 @@ def explain_release(policy: Policy) -> list[str]:
     lines = []
     if policy.release:
         lines.append(f"The release is {policy.release}: {FITTERS[policy.release].description}.")
+        lines += explain_hiding(policy, policy.release)
     for family, settings in policy.knobs:
         lines += [
             f"{family}: {knob} = {value}: {FITTERS[family].knobs[knob]}."
             for knob, value in settings
         ]
     return lines
+
+
+def explain_hiding(policy: Policy, family: str) -> list[str]:
+    """The hidden attributes that a family is not fitted against, as one sentence; none if it is
+    fitted against all.
+
+    >>> explain_hiding(Policy("sad", ("angry",), hide=("gender", "accent")), "rae")
+    ['rae is not fitted against accent: the audit alone shows how much of it leaks.']
+    """
+    fits = FITTERS[family].fits
+    if fits is None:
+        unknown = f"{family}: it is not known if it is fitted against {', '.join(policy.columns)}."
+        return [unknown] if policy.columns else []
+    others = [
+        entry
+        for entry in policy.hide
+        if entry != "speaker"  # `explain` tells that none is
+        and (entry if entry in ATTRIBUTES else _kind(entry, family)) not in fits
+    ]
+    if not others:
+        return []
+    return [
+        f"{family} is not fitted against {', '.join(others)}: the audit alone shows how much of "
+        f"{'it leaks' if len(others) == 1 else 'them leaks'}."
+    ]
+
+
+def _kind(entry: str, family: str) -> str:
+    """The kind of a hidden column, as `Family.fits` names it; the scorer of drawn releases models
+    no emotion within a level.
+    """
+    drawn = family.startswith(("drawn", "label"))
+    return "levels" if drawn and entry.startswith(LEVEL_COLUMN) else "columns"
 
 
 def _tuned(policy: Policy, family: str, seed: int) -> Fitter:

@@ -95,6 +95,9 @@ def _linear_auc(x: Vectors, secret: Codes, speaker: NDArray[np.str_]) -> float:
     if len(np.unique(secret[labelled])) < 2:
         return 0.5
     folds = GroupKFold(min(5, len(np.unique(speaker[labelled]))))
+    splits = folds.split(x[labelled], groups=speaker[labelled])
+    if any(len(np.unique(secret[labelled][train])) < 2 for train, _ in splits):
+        return 0.5  # a value of so few speakers that no classifier of others knows it
     model = LogisticRegression(
         C=0.03 / float(x.var(axis=0).mean()), max_iter=500, class_weight="balanced"
     )

@@ -7,8 +7,8 @@ A family that is defined outside this package is added with `register`.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,31 +26,11 @@ from sordino.release.drawn.fit import DrawnFitter
 from sordino.release.drawn.mixture import Mixture, MixtureFitter
 from sordino.release.drawn.release import Drawn
 from sordino.release.erasure import Erased, ErasureFitter
+from sordino.release.family import Family
 from sordino.release.identity import Identity, IdentityFitter
 from sordino.release.noise import Noise, NoiseFitter
-from sordino.release.protocol import Fitter, ForeignFitter, Release, Restore, errors_of_release
-
-
-@dataclass(frozen=True, eq=False)
-class Family:
-    """A kind of release: how it is fitted from a policy, and how it is restored from a file.
-
-    - `name`: the name of its releases, in policies, tables and files.
-    - `description`: what it does, as the end of a sentence, without a full stop.
-    - `fitter`: from a policy and a seed to a fitter with the defaults of the studies.
-    - `restore`: from the name, config and arrays of a saved release to the release.
-    - `knobs`: the fields of the fitter that a policy may set, each with the effect of a change.
-    """
-
-    name: str
-    description: str
-    fitter: Callable[[Policy, int], Fitter]
-    restore: Restore
-    knobs: Mapping[str, str] = field(default_factory=dict)
-
-    def __call__(self, policy: Policy, seed: int) -> Fitter:
-        """The fitter of this family with the defaults of the studies."""
-        return self.fitter(policy, seed)
+from sordino.release.peers.families import PEERS
+from sordino.release.protocol import Fitter, ForeignFitter, Release, errors_of_release
 
 
 def restore(name: str, config: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Release:
@@ -89,8 +69,8 @@ _DRAWN: Final = {
     "of the required bin; more preserves recall on recordings unlike those of the fit",
     "epsilon": "parameter of randomised response; less flips more decisions, a guarantee for every "
     "utterance at the expense of the required emotion; 2 or more is a weak guarantee",
-    "detail": "whether the required bin is split into strong and weak; one more distinction is "
-    "released per utterance",
+    "detail": "whether the bin of the only required emotion is split into strong and weak; one "
+    "more distinction is released per utterance",
     "prototype_epsilon": "differential privacy of the prototypes for a fitting speaker, given the "
     "mean, spread and directions of speech; less adds noise, and with 1 and a dozen speakers "
     "prototypes may be of the wrong emotion; `sordino fit` warns",
@@ -102,6 +82,7 @@ _BUILT_IN: Final = (
         "the features, unchanged",
         lambda policy, seed: IdentityFitter(),  # noqa: ARG005
         Identity.restore,
+        fits=(),
     ),
     Family(
         "rae",
@@ -109,6 +90,7 @@ _BUILT_IN: Final = (
         lambda policy, seed: ReplacementFitter(policy, seed=seed),
         NetworkRelease.restore,
         _REPLACEMENT,
+        fits=("gender",),
     ),
     Family(
         "rae-grl",
@@ -116,6 +98,7 @@ _BUILT_IN: Final = (
         lambda policy, seed: ReplacementFitter(policy, reversal=0.5, seed=seed),
         NetworkRelease.restore,
         _REPLACEMENT,
+        fits=("gender",),
     ),
     Family(
         "rae-grl+",
@@ -123,6 +106,7 @@ _BUILT_IN: Final = (
         lambda policy, seed: RetainingFitter(policy, seed=seed),
         NetworkRelease.restore,
         _RETAINING,
+        fits=("gender",),
     ),
     Family(
         "rae-leace",
@@ -131,6 +115,7 @@ _BUILT_IN: Final = (
             "rae-leace", ReplacementFitter(policy, seed=seed), ErasureFitter(policy, seed=seed)
         ),
         lambda name, config, arrays: Composed.restore(name, config, arrays, restore),
+        fits=("gender", "age", "columns"),
     ),
     Family(
         "noise-gauss",
@@ -138,6 +123,7 @@ _BUILT_IN: Final = (
         lambda policy, seed: NoiseFitter(policy, seed=seed),
         Noise.restore,
         {"auc": "largest AUC of a linear classifier on fitting speakers; less adds more noise"},
+        fits=("gender", "age", "columns"),
     ),
     Family(
         "leace",
@@ -145,6 +131,7 @@ _BUILT_IN: Final = (
         "neutral",
         lambda policy, seed: ErasureFitter(policy, seed=seed),
         Erased.restore,
+        fits=("gender", "age", "columns"),
     ),
     Family(
         "drawn",
@@ -152,6 +139,7 @@ _BUILT_IN: Final = (
         lambda policy, seed: DrawnFitter(policy, seed=seed),
         Drawn.restore,
         _DRAWN,
+        fits=("gender", "columns"),
     ),
     Family(
         "drawn+detail",
@@ -159,6 +147,7 @@ _BUILT_IN: Final = (
         lambda policy, seed: DrawnFitter(policy, detail=True, seed=seed),
         Drawn.restore,
         _DRAWN,
+        fits=("gender", "columns"),
     ),
     Family(
         "drawn+rae-25",
@@ -167,6 +156,7 @@ _BUILT_IN: Final = (
             DrawnFitter(policy, seed=seed), ReplacementFitter(policy, seed=seed), 0.25, seed
         ),
         lambda name, config, arrays: Mixture.restore(name, config, arrays, restore),
+        fits=("gender", "columns"),
     ),
     Family(
         "label",
@@ -174,6 +164,7 @@ _BUILT_IN: Final = (
         lambda policy, seed: DrawnFitter(policy, alone=True, seed=seed),
         Drawn.restore,
         _DRAWN,
+        fits=("gender", "columns"),
     ),
 )
 
@@ -191,8 +182,8 @@ def family(name: str) -> Family:
     """
     if name not in FITTERS:
         raise ReleaseError(
-            f"release {name!r}, expected one of {', '.join(FITTERS)}, or MODULE:FITTER: correct "
-            "the spelling"
+            f"release {name!r}, expected one of {', '.join({**FITTERS, **PEERS})}, or "
+            "MODULE:FITTER: correct the spelling"
         )
     return FITTERS[name]
 
@@ -200,10 +191,13 @@ def family(name: str) -> Family:
 def resolve(method: str | Family | Callable[[Policy, int], Any]) -> Family:
     """The family of a name, of a reference `module:Fitter`, or of a fitter's class.
 
-    A family from outside this package is registered. A fitter's class needs a `name`, the name of
-    its releases; the first line of its docstring describes it. Raises `ReleaseError` for an unknown
-    name and for a class that is no fitter, `PluginError` for a reference that cannot be imported.
+    A family from outside this package is registered, and so is one of `PEERS`. A fitter's class
+    needs a `name`, the name of its releases; the first line of its docstring describes it. Raises
+    `ReleaseError` for an unknown name and for a class that is no fitter, `PluginError` for a
+    reference that cannot be imported.
     """
+    if isinstance(method, str) and method in PEERS:
+        return register(PEERS[method])
     if isinstance(method, str):
         if method in FITTERS or not plugins.has("releases", method):
             return family(method)
@@ -287,12 +281,16 @@ def load(path: str | Path, key: int | None = None) -> Release:
         raise ReleaseError(
             f"{path}: embedding {name!r}, expected a release of vectors: use Embedding.load"
         )
+    if name in PEERS:
+        register(PEERS[name])
     if name not in FITTERS:
         raise ReleaseError(
             f"{path}: release {name!r}, expected one of {', '.join(FITTERS)}: update sordino"
         )
     try:
-        if name in _NAMES:  # settings of a user's own family may have other meanings
+        if (
+            name in _NAMES or name in PEERS
+        ):  # settings of a user's own family may have other meanings
             config = _with_key(config, key)
         return restore(name, config, arrays)
     except (KeyError, TypeError, RuntimeError) as error:

@@ -8,7 +8,7 @@ from torch import Tensor
 from sordino.corpora.table import Corpus, sensitive_or_neutral
 from sordino.define import ROLES, Role
 from sordino.errors import ReleaseError
-from sordino.nn.fit import row_view
+from sordino.nn.fit import row_view, shared_tensor
 from sordino.policy import Policy
 from sordino.release.protocol import is_mapped
 from sordino.types import Codes, Rows, Vectors
@@ -17,18 +17,18 @@ from sordino.types import Codes, Rows, Vectors
 def hidden(policy: Policy, corpus: Corpus, rows: Rows) -> list[Codes]:
     """The binary secrets that a policy hides, for these rows; -1 where unknown.
 
-    Gender and age (older than the median of these speakers) where the policy names them, and
-    sensitive against neutral.
+    Gender, age (older than the median of these speakers) and every value of a hidden column where
+    the policy names them, and sensitive against neutral.
     """
     gender = [corpus.genders()[rows]] if "gender" in policy.hide else []
-    age = [corpus.older(rows)[rows]] if "age" in policy.hide else []
-    return [*gender, *age, sensitive_or_neutral(corpus.roles(policy)[rows])]
+    attributes = [values[rows] for values in corpus.attributes(policy, rows).values()]
+    return [*gender, *attributes, sensitive_or_neutral(corpus.roles(policy)[rows])]
 
 
 class TrainingRows:
     """Vectors `(utterances, d)`, roles and genders `(utterances,)`, as tensors.
 
-    Vectors that are mapped from a file are not copied: a training reads them batch by batch.
+    Vectors are not copied; a training reads those that are mapped from a file batch by batch.
     """
 
     def __init__(self, z: Vectors, role: Codes, gender: Codes) -> None:
@@ -38,7 +38,7 @@ class TrainingRows:
                 "the features again"
             )
         self.mapped = is_mapped(z)
-        self.x = torch.from_numpy(z if self.mapped else z.copy())
+        self.x = shared_tensor(z)
         self.role, self.gender = torch.from_numpy(role), torch.from_numpy(gender)
 
     def require(self, rows: Rows) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 import pandas as pd
 
-from sordino.define import GENDERS, Knowledge, Role
+from sordino.define import GENDERS, Knowledge, Role, secret_title
 from sordino.metrics import Interval
 
 SECRET_NAMES: Final = {"distinguish": "sensitive against neutral", "auc": "gender"}
@@ -15,6 +15,11 @@ SECRET_NAMES: Final = {"distinguish": "sensitive against neutral", "auc": "gende
 
 ATTRIBUTE_NAMES: Final = {"age": "age", "speaker": "speaker identity"}
 """The attributes that a policy can hide beside gender, and their names in reports (metric: AUC)."""
+
+
+def attribute_name(target: str) -> str:
+    """The name of an attacked attribute in reports."""
+    return ATTRIBUTE_NAMES.get(target) or secret_title(target)
 
 
 def auc_of(target: str) -> str:
@@ -25,7 +30,7 @@ def auc_of(target: str) -> str:
     """
     if target.endswith("-vs-neutral"):
         return "distinguish"
-    return "utility_auc" if target == "required-vs-rest" else "auc"
+    return "utility_auc" if target.endswith("-vs-rest") else "auc"
 
 
 TARGETS: Final = {
@@ -114,8 +119,10 @@ class Estimates:
         self.required = [name for name in dict.fromkeys(table["required"]) if name]
         retrained = table.loc[table["knowledge"] == str(Knowledge.SEMI_INFORMED), "attacker"]
         self.families = [name for name in dict.fromkeys(retrained) if name != "best"]
-        self.attributes = [name for name in ATTRIBUTE_NAMES if name in set(table["target"])]
-        """The attacked attributes beside gender."""
+        attacked = list(dict.fromkeys(table["target"]))
+        self.attributes = [name for name in ATTRIBUTE_NAMES if name in attacked]
+        self.attributes += [name for name in attacked if "=" in name]
+        """The attacked attributes beside gender, with the values of hidden columns."""
         targets = (name for name in dict.fromkeys(table["target"]) if name.endswith("-vs-neutral"))
         self.emotion_targets = [name for name in targets if name not in TARGETS.values()]
         """The secrets `EMOTION-vs-neutral`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any, Final
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from sordino import metrics
 from sordino.columns import ESTIMATE_COLUMNS
-from sordino.define import GENDERS, ROLES, Knowledge, Role
+from sordino.define import GENDERS, ROLES, Knowledge, Role, role_classes
 from sordino.report.estimate_table import TARGETS, auc_of
 from sordino.types import Rows, Statistic
 
@@ -59,7 +59,7 @@ def measure(
     for key, table in _groups(predictions, keys):
         labels = dict(zip(keys, key, strict=True))
         for scope, rows in islice(_scopes(table, corpora), None if breakdown else 1):
-            for figure in _measures(labels["target"], labels["knowledge"], rows):
+            for figure in _measures(labels, rows):
                 lines.append({**labels, **scope, **_line(figure, rows)})
     estimates = _one_detail(pd.DataFrame(lines))
     estimates = estimates.assign(study=study, features=features, seed=seed, condition="")
@@ -153,12 +153,13 @@ def _line(measure: Measure, table: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _measures(target: str, knowledge: str, table: pd.DataFrame) -> Iterable[Measure]:
+def _measures(labels: Mapping[str, Any], table: pd.DataFrame) -> Iterable[Measure]:
+    target, knowledge = labels["target"], labels["knowledge"]
     if target == "emotion":
-        return _utility(table)
+        return _utility(table, labels["required"])
     if target == "decision":
         return _decision(table)
-    if target in ("gender", "age"):
+    if target in ("gender", "age") or "=" in target:
         return _attribute(table, target, leakage=knowledge == Knowledge.IGNORANT)
     if target in _DETAIL_TARGETS:
         return _detail(target, table)
@@ -175,25 +176,41 @@ def _arrays(table: pd.DataFrame) -> tuple[NDArray[Any], NDArray[Any], NDArray[An
     )
 
 
-def _utility(table: pd.DataFrame) -> Iterator[Measure]:
+def _utility(table: pd.DataFrame, required: str) -> Iterator[Measure]:
+    """F1 and U of every role. Of several required emotions, joined by + in `required`, those of the
+    role are means over them, and each has its own: the group is its name.
+    """
     truth, after, _ = _arrays(table)
     before = table["before"].to_numpy().astype(int)
+    classes = 1 + max(int(codes.max()) for codes in (truth, before, after))
+    groups = {role: role_classes(role, classes) for role in ROLES}
+    emotions = required.split("+")
+    if len(emotions) > 1:
+        codes = role_classes(Role.REQUIRED, len(ROLES) + len(emotions) - 1)
+        groups |= {name: (code,) for name, code in zip(emotions, codes, strict=True)}
     all_rows = np.arange(len(truth))
-    for code, role in enumerate(ROLES):
-        predicted = np.flatnonzero(before == code)
-        true_positives = np.flatnonzero((before == code) & (truth == code))
+    for group, codes in groups.items():
+        predicted = np.flatnonzero(np.isin(before, codes))
+        true_positives = np.flatnonzero(np.isin(before, codes) & (truth == before))
 
-        def f1(rows: Rows, role: str = role) -> float:
-            return metrics.f1(truth[rows], after[rows], role)
+        def f1(rows: Rows, codes: Sequence[int] = codes) -> float:
+            return _mean(
+                metrics.f1(truth[rows] == code, after[rows] == code, Role.REQUIRED)
+                for code in codes
+            )
 
-        def prior(rows: Rows, code: int = code) -> float:
-            return float(np.mean(truth[rows] == code))
+        def prior(rows: Rows, codes: Sequence[int] = codes) -> float:
+            return _mean(float(np.mean(truth[rows] == code)) for code in codes)
 
-        def unchanged(rows: Rows, code: int = code) -> float:
-            return float(np.mean(after[rows] == code)) if len(rows) else float("nan")
+        def unchanged(rows: Rows, codes: Sequence[int] = codes) -> float:
+            return _mean(
+                float(np.mean(after[rows[before[rows] == code]] == code))
+                for code in codes
+                if (before[rows] == code).any()
+            )
 
         shares = {
-            draw: float(np.mean(after[table["draw"] == draw] == code))
+            draw: _mean(float(np.mean(after[table["draw"] == draw] == code)) for code in codes)
             for draw in table["draw"].unique()
         }
         mean_share = float(np.mean(list(shares.values())))
@@ -201,11 +218,17 @@ def _utility(table: pd.DataFrame) -> Iterator[Measure]:
         def constant(rows: Rows, value: float = mean_share) -> float:  # noqa: ARG001
             return value
 
-        yield Measure("f1", f1, prior, all_rows, role, "emotion")
-        yield Measure("unchanged", unchanged, constant, predicted, role, "emotion")
+        yield Measure("f1", f1, prior, all_rows, group, "emotion")
+        yield Measure("unchanged", unchanged, constant, predicted, group, "emotion")
         yield Measure(
-            "unchanged_among_true_positives", unchanged, constant, true_positives, role, "emotion"
+            "unchanged_among_true_positives", unchanged, constant, true_positives, group, "emotion"
         )
+
+
+def _mean(values: Iterable[float]) -> float:
+    """The mean of values; NaN for none."""
+    listed = list(values)
+    return sum(listed) / len(listed) if listed else float("nan")
 
 
 def _decision(table: pd.DataFrame) -> Iterator[Measure]:
@@ -262,7 +285,7 @@ def _auc(table: pd.DataFrame, target: str) -> Iterator[Measure]:
         return metrics.auc(truth[rows] == 1, score[rows])
 
     groups = {"": np.arange(len(truth))}
-    if target not in TARGETS.values():
+    if target.endswith("-vs-neutral") and target not in TARGETS.values():
         gender = table["gender"].to_numpy()
         groups |= {name: np.flatnonzero(gender == code) for code, name in enumerate(GENDERS)}
     for group, rows in groups.items():

@@ -10,11 +10,11 @@ import pandas as pd
 
 from sordino import storage
 from sordino.attack import AttackResult
-from sordino.define import ROLES, Knowledge
+from sordino.define import ROLES, Knowledge, required_title, secret_title
 from sordino.errors import AttackError
 from sordino.record import settled, versions
 from sordino.report import figures, glossary, verdict
-from sordino.report.estimate_table import ATTRIBUTE_NAMES, SECRET_NAMES, Estimate, Estimates
+from sordino.report.estimate_table import SECRET_NAMES, Estimate, Estimates, attribute_name
 from sordino.report.estimates import measure
 from sordino.report.page import Card, Page, Picture, Section, Terms, settings
 from sordino.report.tables import Cell, Table, chance, with_interval
@@ -81,14 +81,18 @@ def page(predictions: pd.DataFrame, table: pd.DataFrame, run: dict[str, Any]) ->
     )
     notices = [] if verdict.NONE in estimates.releases else [_NO_REFERENCE]
     unlabelled = {name for config in run["config"] for name in config.get("unlabelled", ())}
+    unlabelled -= {*estimates.attributes}  # of some draws alone
     notices += [
-        f"The policy hides {name}. The corpus does not label it, so it was not attacked."
+        f"The policy hides {secret_title(name)}. The corpus does not label it"
+        f"{', or too few speakers have it' if '=' in name else ''}, so it was not attacked."
         for name in sorted(unlabelled)
     ]
     sections = [
         Section("Verdict", cards(estimates)),
         *[
-            Section(f"Required emotion: {required}", [*_figures(estimates, required)])
+            Section(
+                f"Required emotion: {required_title(required)}", [*_figures(estimates, required)]
+            )
             for required in estimates.required
         ],
         glossary.section(),
@@ -101,7 +105,7 @@ def cards(estimates: Estimates) -> list[Card]:
     """The verdict on every release under every policy; on `none` only if it is the only release."""
     releases = [name for name in estimates.releases if name != verdict.NONE] or estimates.releases
     return [
-        card(estimates, release, required, f"required emotion: {required}")
+        card(estimates, release, required, f"required emotion: {required_title(required)}")
         for release in releases
         for required in estimates.required
     ]
@@ -186,7 +190,7 @@ def attributes(estimates: Estimates, required: str = "") -> Table:
     groups = [
         [
             _row(
-                (ATTRIBUTE_NAMES[target], release),
+                (attribute_name(target), release),
                 estimates("auc", release, required, knowledge=knowledge, target=target),
             )
             for release in estimates.releases
@@ -256,9 +260,10 @@ def _attacks(estimates: Estimates, required: str) -> Table:
 
 
 def _utility(estimates: Estimates, required: str) -> Table:
-    """F1 and U of every role for every release."""
+    """F1 and U of every role for every release, and of each of several required emotions."""
     groups = []
-    for role in ROLES:
+    emotions = required.split("+") if "+" in required else []
+    for role in (*ROLES, *emotions):
         rows = []
         for release in estimates.releases:
             f1, u = (estimates(metric, release, required, role) for metric in ("f1", "unchanged"))

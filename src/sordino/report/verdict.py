@@ -10,12 +10,12 @@ from typing import Final
 
 from sordino.define import Knowledge, Role
 from sordino.report.estimate_table import (
-    ATTRIBUTE_NAMES,
     SECRET_NAMES,
     TARGETS,
     EmotionCell,
     Estimate,
     Estimates,
+    attribute_name,
 )
 from sordino.report.tables import graded, limits, number
 
@@ -43,7 +43,7 @@ def conclusion(estimates: Estimates, release: str, required: str = "") -> str:
     """The verdict on each secret, and the advantage over chance that both attackers retain."""
     secrets: dict[str, list[str]] = {}
     targets = {name: (metric, TARGETS[metric]) for metric, name in SECRET_NAMES.items()}
-    targets |= {ATTRIBUTE_NAMES[target]: ("auc", target) for target in estimates.attributes}
+    targets |= {attribute_name(target): ("auc", target) for target in estimates.attributes}
     targets |= {
         str(EmotionCell(required, target, "")): ("distinguish", target)
         for target in estimates.emotion_targets

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,19 @@ class Extractor(Protocol):
     def config(self) -> dict[str, object]: ...
 
     def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]: ...
+
+
+@runtime_checkable
+class BatchExtractor(Extractor, Protocol):
+    """An extractor that a GPU computes for several recordings at once."""
+
+    def prepare(self, samples: NDArray[np.float32]) -> list[Any]:
+        """The input of one recording; raises the errors of a call."""
+
+    def compute_batch(
+        self, recordings: Sequence[list[Any]], device: str
+    ) -> list[NDArray[np.float32]]:
+        """The values of each recording on `cpu` or `cuda`."""
 
 
 class FeatureSet(Extractor, Protocol):
@@ -96,6 +110,23 @@ class Joined:
 
     def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.concatenate([part(samples) for part in self.parts])
+
+    def prepare(self, samples: NDArray[np.float32]) -> list[Any]:
+        """The input of each part; the values of a part that no GPU computes."""
+        return [
+            part.prepare(samples) if isinstance(part, BatchExtractor) else part(samples)
+            for part in self.parts
+        ]
+
+    def compute_batch(
+        self, recordings: Sequence[list[Any]], device: str
+    ) -> list[NDArray[np.float32]]:
+        """The values of recordings, with the parts that a GPU computes on a device."""
+        columns = [
+            part.compute_batch(column, device) if isinstance(part, BatchExtractor) else column
+            for part, column in zip(self.parts, zip(*recordings, strict=True), strict=True)
+        ]
+        return [np.concatenate(values) for values in zip(*columns, strict=True)]
 
 
 def speech_of(extractor: Extractor) -> Speech | None:

@@ -10,7 +10,6 @@ from typing import Any, Final
 import pandas as pd
 
 from sordino import storage
-from sordino.corpora.checks.confounding import confounding
 from sordino.corpora.table import Corpus
 from sordino.define import Knowledge, Role, secret_title
 from sordino.features import CACHE
@@ -27,8 +26,9 @@ from sordino.signal import feature_sets
 from sordino.signal.feature_sets import AUTOMATIC
 from sordino.storage import Location
 from sordino.study import minimum, run_record
+from sordino.study.bin_costs import bin_costs, bin_table, required_table
 from sordino.study.feng2021.report import LEAKAGE, UTILITY
-from sordino.study.policies import check_required, common_emotions
+from sordino.study.policies import check_required, common_emotions, resolve_policies
 from sordino.study.protocol import (
     POLICIES,
     Fitters,
@@ -79,6 +79,9 @@ def compare(
     """The estimates of every release. Writes `estimates.csv`, `run.json`, `report.html` and
     `figure.svg` to `out`; with `latex` also `table.tex`.
 
+    For a policy with several required emotions it also writes `bins.csv`, the cost of every further
+    bin (`sordino.study.bin_costs`).
+
     The protocol, the arguments and the errors are those of `sordino.study.feng2021.reproduce`. A
     killed run resumes. Utterances with emotions that the policies do not name are left out; all
     policies name the same emotions, and each requires another one. `releases` replaces those of the
@@ -91,6 +94,7 @@ def compare(
     if releases:
         names = [resolve(method).name for method in releases]
         options = replace(options, releases=tuple(dict.fromkeys([NONE, *names])))
+    corpus, policies = resolve_policies(corpus, policies)
     check_required(policies)
     emotions = common_emotions(policies)
     minimum.check_minimum("compare", corpus, options, policies, fitters)
@@ -113,7 +117,20 @@ def compare(
     # an empty table has no types, and would take those of the numbers away
     estimates = pd.concat([table for table in tables if len(table)], ignore_index=True)
     run = run_record.record(STUDY, inputs, features, options, policies, units)
-    report = page(guesses, estimates, run, [*notices, *confounding(inputs.corpus.table)])
+    costs = bin_costs(
+        inputs,
+        out / "bins",
+        options,
+        policies=policies,
+        fitters=fitters,
+        study=STUDY,
+        features=features_name(features),
+        jobs=jobs,
+    )
+    if len(costs):
+        storage.write(out / "bins.csv", release_page.csv(costs))
+    notices = [*notices, *run_record.data_notices(inputs)]
+    report = page(guesses, estimates, run, notices, costs)
     run_record.write(estimates, run, out, report, latex=latex)
     return estimates
 
@@ -123,8 +140,11 @@ def page(
     estimates: pd.DataFrame,
     record: Mapping[str, Any],
     notices: Sequence[str] = (),
+    costs: pd.DataFrame | None = None,
 ) -> Page:
-    """The page of one run. Its figure is also the file `figure.svg`."""
+    """The page of one run. Its figure is also the file `figure.svg`. `costs` are those of further
+    bins (`sordino.study.bin_costs`).
+    """
     look = Estimates(estimates[~of_units(estimates)], pooled(guesses))
     omitted = (*OMITTED, *MIXTURES[1:-1])
     releases = [release for release in look.releases if release not in omitted]
@@ -150,6 +170,16 @@ def page(
         *(
             [Section("Bounds on every attacker", [Text(_BOUND), bounds_table(drawn)])]
             if len(drawn)
+            else []
+        ),
+        *(
+            [
+                Section(
+                    "Several required emotions",
+                    [required_table(look), Text(_BINS), bin_table(costs)],
+                )
+            ]
+            if costs is not None and len(costs)
             else []
         ),
         *(
@@ -298,6 +328,13 @@ _BOUND: Final = (
     "eight there is none. It holds for a vector of a random speaker like "
     "those of the fit. Another language, microphone or mix of emotions voids it, and so do several "
     "utterances of one speaker. The other releases have no bound."
+)
+_BINS: Final = (
+    "A drawn release has one bin for each required emotion and one for all others. Each row keeps "
+    "the first required emotions of a policy and hides the others as sensitive, in fits of their "
+    "own. F1 and U are means over the emotions that are kept. “Retrained” is the AUC of any of "
+    "them against the rest. “Bound” is the upper limit on every attacker with one vector. More "
+    "bins release more, so their bound is weaker."
 )
 _SHIPPED: Final = (
     "An attacker has the part and a candidate recording, and infers if the recording was fitted on "

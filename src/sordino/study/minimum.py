@@ -292,4 +292,5 @@ def _fewest(policies: Sequence[Policy]) -> dict[str, int]:
 
 def _bins(policies: Sequence[Policy]) -> tuple[str, ...]:
     """The emotions that some bin stands for: neutral and every required emotion."""
-    return (policies[0].neutral, *dict.fromkeys(policy.required for policy in policies))
+    required = (label for policy in policies for label in policy.required_emotions)
+    return (policies[0].neutral, *dict.fromkeys(required))

@@ -24,13 +24,13 @@ from sordino.corpora.split import DRAWS, Part, Parts
 from sordino.corpora.table import Corpus
 from sordino.define import GENDERS
 from sordino.errors import AttackError, FeatureError, ReleaseError, SplitError
-from sordino.features import CACHE, FEATURE_SETS, Preprocess, PreprocessFitter
+from sordino.features import CACHE, FEATURE_SETS, Preprocess, PreprocessFitter, large
 from sordino.features.copies import COPIES
 from sordino.features.renderings import condition_record
 from sordino.features.synthetic_space import SYNTHETIC_SCALE, synthetic_space
 from sordino.nn.fit import Settings
 from sordino.policy import Policy
-from sordino.release import FITTERS, Fitter, ReplacementFitter
+from sordino.release import FITTERS, Fitter, ReplacementFitter, voice_vectors
 from sordino.storage import Location
 from sordino.study.noise import noises_of
 from sordino.study.vectors import feature_vectors
@@ -207,10 +207,14 @@ class Inputs(NamedTuple):
     """
     noise: tuple[str, ...] = ()
     """Checksums of the user's recordings of noise in the copies."""
+    voices: Mapping[str, Vectors] | None = None
+    """For each release that changes recordings: the vectors of the changed ones, unscaled,
+    `(utterances, d)`.
+    """
 
     def scaling(self, rows: Rows, options: Options) -> Preprocess:
         """The scaled space of the study, or that of these rows of `x`."""
-        return self.space or options.preprocess.fit(self.x[rows])
+        return self.space or large.fit_space(options.preprocess, self.x, rows)
 
     @property
     def copies(self) -> int:
@@ -272,7 +276,12 @@ def prepare(
         space = options.preprocess.fit(feature_vectors(features, public, every, *settings))
     x = feature_vectors(features, corpus, emotions, *settings)
     noises = tuple(sound.checksum for sound in sounds)
-    return Inputs(utterances, x, sums, parts, space, noises)
+    voices = {
+        name: voice_vectors(features, utterances, voice, options.seed, cache, jobs)
+        for name in options.releases
+        if (voice := FITTERS[name].voice) is not None
+    }
+    return Inputs(utterances, x, sums, parts, space, noises, voices)
 
 
 def _check_public(public: Corpus, sums: NDArray[np.str_]) -> None:
@@ -320,8 +329,15 @@ def draws(
     return tuple(dealt)
 
 
-def space(inputs: Inputs, parts: Parts, options: Options, transform: Rows | None = None) -> Vectors:
-    """The vectors of one draw in the scaled space, `(rows, components)`: recordings and copies.
+def space(
+    inputs: Inputs,
+    parts: Parts,
+    options: Options,
+    transform: Rows | None = None,
+    x: Vectors | None = None,
+) -> Vectors:
+    """The vectors of one draw in the scaled space, `(rows, components)`: recordings and copies, or
+    those of `x`.
 
     `options.fit_on` names the party that decides the space, with its copies. `transform` replaces
     the rows of the transform party.
@@ -330,7 +346,8 @@ def space(inputs: Inputs, parts: Parts, options: Options, transform: Rows | None
     if transform is None:
         transform = inputs.with_copies(parts.transform).rows
     rows = {"transform": transform, "risk": risk, "both": np.concatenate([risk, transform])}
-    return inputs.scaling(rows[options.fit_on], options)(inputs.x)
+    vectors = inputs.x if x is None else x
+    return large.scale_vectors(inputs.scaling(rows[options.fit_on], options), vectors)
 
 
 def parties(parts: Parts) -> dict[str, Rows]:

@@ -13,6 +13,9 @@ from typing import Any
 import pandas as pd
 
 from sordino import storage
+from sordino.attack.row_sampling import drawn_counts
+from sordino.corpora.checks.confounding import confounding
+from sordino.corpora.level_classes import level_notes
 from sordino.corpora.split import Parts
 from sordino.corpora.table import duplicates
 from sordino.define import ROLES
@@ -60,6 +63,23 @@ def record(
         ),
         "units": units,
     }
+
+
+def drawn_rows(inputs: Inputs) -> list[str]:
+    """A sentence for a page where attackers have a sample of the rows of large parties."""
+    counts: dict[str, tuple[int, int]] = {}
+    for parts in inputs.draws:
+        for party, sizes in drawn_counts(parts).items():
+            counts[party] = max(counts.get(party, sizes), sizes)
+    text = ", ".join(f"{rows:,} of {every:,} ({party})" for party, (rows, every) in counts.items())
+    notice = f"Attackers have these rows, drawn evenly over the speakers of each party: {text}."
+    return [notice] if counts else []
+
+
+def data_notices(inputs: Inputs) -> list[str]:
+    """Sentences for a page on drawn rows, confounded labels, and levels that are stand-ins."""
+    corpus = inputs.corpus
+    return [*drawn_rows(inputs), *confounding(corpus.table), *level_notes(corpus.notes)]
 
 
 def write(

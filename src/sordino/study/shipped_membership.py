@@ -132,7 +132,7 @@ def _release_game(
     drawn = release.drawn if isinstance(release, Mixture) else release
     if not isinstance(drawn, Drawn):
         raise TypeError(f"a {type(drawn).__name__}, expected a drawn release")
-    among = np.isin(emotion, (drawn.policy.neutral, drawn.policy.required))
+    among = np.isin(emotion, (drawn.policy.neutral, *drawn.policy.required_emotions))
     among[part.validation] = False
     scores = similarities(candidates, drawn.arrays["prototypes"])
     if isinstance(release, Mixture):

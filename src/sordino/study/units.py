@@ -28,7 +28,7 @@ from sordino.errors import ReleaseError
 from sordino.metrics.bound import Bound
 from sordino.nn.fit import Plan, run_plan, run_rounds
 from sordino.nn.stack import fit_stacks
-from sordino.nn.training_device import training_device
+from sordino.parallel.compute_device import compute_device
 from sordino.policy import Policy
 from sordino.release import Drawn, DrawnFitter, Fitter, MixtureFitter, Release, plan_all
 from sordino.release.drawn.fit import Space, bounds_of_decisions, crossfit_decisions
@@ -57,8 +57,8 @@ def predictions(
     The columns of the guesses are `sordino.attack.PREDICTION_COLUMNS`.
 
     Finished units are read from `folder`. On a CPU, each core runs one unit at a time with one
-    thread. With a GPU (`sordino.nn.train_on`), the networks of all units are first trained there as
-    stacks.
+    thread. With a GPU (`sordino.parallel.compute_device`), the networks of all units are first
+    trained there as stacks.
 
     `informed=False` leaves out informed attackers, membership inference and bounds. A choice
     between releases needs none of them.
@@ -85,8 +85,11 @@ def inputs_digest(inputs: Inputs, options: Options, fitters: Fitters) -> str:
     ]
     space = inputs.space.hash if inputs.space else ""
     content = json.dumps([asdict(options), attackers, space], sort_keys=True) + labels
-    vectors = np.ascontiguousarray(inputs.x).tobytes()
-    return hashlib.sha256(content.encode() + vectors).hexdigest()
+    digest = hashlib.sha256(content.encode())
+    digest.update(np.ascontiguousarray(inputs.x).data)
+    for name, vectors in sorted((inputs.voices or {}).items()):
+        digest.update(name.encode() + np.ascontiguousarray(vectors).tobytes())
+    return digest.hexdigest()
 
 
 def cached(space_of: Space) -> Space:
@@ -130,7 +133,7 @@ class _Unit:
 
     @property
     def name(self) -> str:
-        return f"{self.policy.required}-{self.parts.draw}"
+        return f"{self.policy.required_name}-{self.parts.draw}"
 
     @property
     def seed(self) -> int:
@@ -158,14 +161,24 @@ class _Unit:
         )
         fitters = self.study.fitters.describe(self.fitters)
         key = [digest, self.policy.hash, fitters, *(part.tolist() for part in rows)]
-        device = training_device()
+        device = compute_device()
         key += [] if device == "cpu" else [device]
         key += [] if self.study.informed else ["not informed"]
+        if self.policy.columns:
+            attributes = self.study.inputs.corpus.attributes(self.policy, parts.risk.rows)
+            content = b"".join(values.tobytes() for values in attributes.values())
+            key += [[*attributes], hashlib.sha256(content).hexdigest()]
         return json.dumps(key)
 
     def space(self, transform: Rows | None = None) -> Vectors:
         """The vectors of this draw in the scaled space, of recordings and copies."""
         return space(self.study.inputs, self.parts, self.study.options, transform)
+
+    def changed_voices(self, name: str) -> Vectors | None:
+        """The scaled vectors of changed recordings, of a release that changes them; else None."""
+        inputs = self.study.inputs
+        x = (inputs.voices or {}).get(name)
+        return None if x is None else space(inputs, self.parts, self.study.options, x=x)
 
     def plan(self, z: Vectors) -> Plan[tuple[RiskAttacker, list[Release]]]:
         """The risk model and the releases, fitted on recordings and copies of their party."""
@@ -235,6 +248,7 @@ class _Unit:
                 families=self.study.options.families,
                 seed=self.parts.draw,
                 informed=self.study.informed,
+                released=self.changed_voices(release.name),
             )
             for release in releases
         ]
@@ -260,12 +274,14 @@ class _Unit:
                 for audit in audits
             },
         }
+        if "drawn_rows" in audits[0].config:
+            record["drawn_rows"] = audits[0].config["drawn_rows"]
         guesses = pd.concat([audit.predictions for audit in audits], ignore_index=True)
         return self.name, guesses, record
 
 
 def _compute(units: Sequence[_Unit], jobs: int) -> Iterable[Finished]:
-    device = training_device()
+    device = compute_device()
     if device == "cpu":
         return parallel.map(_finish, units, jobs=jobs)
     return _compute_stacked(units, jobs, device)
@@ -298,7 +314,7 @@ def _one_thread(unit: _Unit) -> Iterator[None]:
     unit.study.fitters.add_attackers()
     with threadpool_limits(1), warnings.catch_warnings():
         # A release with few prototypes warns. The record has their number.
-        warnings.filterwarnings("ignore", ".* sound like ")
+        warnings.filterwarnings("ignore", ".*( sound like |the scorer models at most)")
         yield
 
 

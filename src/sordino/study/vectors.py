@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from sordino.corpora.table import Corpus
-from sordino.features import CACHE, FEATURE_SETS, extract
+from sordino.features import CACHE, FEATURE_SETS, extract, large
 from sordino.features.copies import copy_vectors
 from sordino.features.renderings import NoiseRecording
 from sordino.storage import Location
@@ -33,7 +33,8 @@ def feature_vectors(
     if features in FEATURE_SETS:
         x = extract(features, corpus.with_emotions(emotions), cache, jobs)
     else:
-        x = extract(features, corpus)[corpus.table["emotion"].isin(emotions).to_numpy()]
+        rows = np.flatnonzero(corpus.table["emotion"].isin(emotions))
+        x = large.select_rows(extract(features, corpus), rows)
     if not copies:
         return x
     utterances = corpus.with_emotions(emotions)

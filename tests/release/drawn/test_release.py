@@ -220,7 +220,7 @@ def test_the_scorer_separates_gender_from_emotion() -> None:
         data.corpus.genders(),
         np.array([POLICY.emotions.index(one) for one in data.corpus.column("emotion")]),
     )
-    report = fit_scorer.fit(data.z, emotion, data.corpus.speaker, gender)
+    report = fit_scorer.fit(data.z, emotion, data.corpus.speaker, [gender])
     pairs = (
         np.tensordot(data.z, report.arrays["scorer.w"], (1, 2)) + report.arrays["scorer.b"]
     )  # (n, emotions, genders)
@@ -276,8 +276,10 @@ def test_repeated_rows_of_a_corpus_change_no_posterior(column: str) -> None:
     z = random.normal(size=(60, 5)) + np.eye(5)[labels["emotion"]] + labels["corpus"][:, None]
 
     def posterior(rows: Rows) -> Matrix:
-        rest = {name: values[rows] for name, values in labels.items()}
-        return fit_scorer.fit(z[rows], **rest)(z)
+        emotion, speaker, gender, corpus = (
+            labels[name][rows] for name in ("emotion", "speaker", "gender", "corpus")
+        )
+        return fit_scorer.fit(z[rows], emotion, speaker, [gender], corpus=corpus)(z)
 
     every = np.arange(60)
     repeated = np.concatenate([every, *[every[labels[column] == 1]] * 4])

@@ -104,3 +104,11 @@ def test_another_version_is_refused(package: Path) -> None:
     metadata.write_text("Metadata-Version: 2.1\nName: Resemblyzer\nVersion: 0.2\n")
     with pytest.raises(DependencyError, match=r"Resemblyzer 0\.2 is installed, expected 0\.1\.4"):
         voice_print.read_speaker_weights()
+
+
+@pytest.mark.usefixtures("installed")
+def test_vectors_of_a_batch_are_those_of_single_recordings() -> None:
+    extractor, sounds = VoicePrint(), [voice(*sound) for sound in PUBLISHED]
+    vectors = extractor.compute_batch([extractor.prepare(sound) for sound in sounds], "cpu")
+    for vector, sound in zip(vectors, sounds, strict=True):
+        np.testing.assert_allclose(vector, extractor(sound), rtol=0, atol=1e-5)

@@ -28,7 +28,10 @@ const PRINTABLE = /^(?: |[^\p{C}\p{Z}])+$/u;
 interface Structure {
   readonly chance: string;
   readonly outputs: readonly string[];
-  /** The smallest and the largest number of decisions. */
+  /**
+   * The smallest and the largest number of decisions; of vectors, beyond one for each required
+   * emotion and one for all others.
+   */
   readonly bins: readonly [number, number];
   readonly arrays: readonly string[];
   /** Whether each decision has exactly one vector. */
@@ -39,8 +42,8 @@ const PROTOTYPES = ["bin", "prototypes"];
 const plain = (chance: string, ...outputs: string[]): Structure => ({
   chance, outputs, bins: [0, 0], arrays: [],
 });
-const drawn = (chance: string, most: number, ...outputs: string[]): Structure => ({
-  chance, outputs, bins: [2, most], arrays: PROTOTYPES,
+const drawn = (chance: string, further: number, ...outputs: string[]): Structure => ({
+  chance, outputs, bins: [0, further], arrays: PROTOTYPES,
 });
 
 const VECTOR_FAMILIES = new Map<string, Structure>([
@@ -50,12 +53,12 @@ const VECTOR_FAMILIES = new Map<string, Structure>([
   ),
   ["noise-gauss", plain("noise")],
   ["noise-laplace", plain("noise")],
-  ["drawn", drawn("drawn", 2, "bin")],
-  ["drawn+detail", drawn("drawn", 3, "bin")],
-  ["label", { ...drawn("drawn", 3, "bin"), single: true }],
+  ["drawn", drawn("drawn", 0, "bin")],
+  ["drawn+detail", drawn("drawn", 1, "bin")],
+  ["label", { ...drawn("drawn", 1, "bin"), single: true }],
 ]);
 const MIXTURE_STRUCTURE: Structure = {
-  ...drawn("mixed", 2, "bin", "out"), arrays: ["bin", "factor", "prototypes"],
+  ...drawn("mixed", 0, "bin", "out"), arrays: ["bin", "factor", "prototypes"],
 };
 const MIXTURE = /^drawn\+rae-([1-9][0-9]?)$/;
 
@@ -64,7 +67,7 @@ const CLIP_FAMILIES = new Map<string, Structure>([
     (name): [string, Structure] => [name, plain("none", "out")],
   ),
   ["private+", plain("clip-noise", "out")],
-  ["drawn", drawn("clip-drawn", 4, "bin", "logits")],
+  ["drawn", { ...drawn("clip-drawn", 0, "bin", "logits"), bins: [2, 4] }],
 ]);
 
 /** The settings of each kind of keyed random draw, beside its `kind`. */
@@ -263,7 +266,10 @@ class PolicyCheck {
     this.table(arrays.get("prototypes")!, count, "prototypes");
     if (count > MOST_PROTOTYPES) this.refuse("so many prototypes");
     const bins = new Set<number>(bin.data);
-    const [fewest, most] = structure.bins;
+    const required = this.entry.policy.required.length;
+    const each = this.clips ? 0 : 1 + required;
+    const fewest = each + structure.bins[0];
+    const most = each + (this.clips || required === 1 ? structure.bins[1] : 0);
     const codes = Array.from({ length: bins.size }, (_, code) => bins.has(code));
     if (!codes.every(Boolean) || bins.size < fewest || bins.size > most) this.refuse("decisions");
     if (structure.single && count !== bins.size) this.refuse("several vectors of a decision");

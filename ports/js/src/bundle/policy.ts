@@ -4,12 +4,16 @@ import { BundleError } from "../errors.js";
 import { sha256 } from "./hash.js";
 import { isObject, type Json, type JsonObject, numberOf, pythonJson } from "./json.js";
 
-const ATTRIBUTES = ["gender", "speaker", "age"];
+const MOST_REQUIRED = 7;
+const MOST_HIDDEN = 16;
+const PART = "[a-z][a-z0-9_ -]{0,39}(?::[-+.0-9e]+(?:,[-+.0-9e]+){0,6})?";
+const HIDDEN = new RegExp(`^${PART}(?:\\*${PART}){0,2}$`);
 const KEYS = ["required", "sensitive", "neutral", "hide", "release", "knobs", "budget"];
 
 /** The information that a user agrees to share. */
 export class Policy {
-  readonly required: string;
+  /** The emotions that stay recognisable, one to seven. */
+  readonly required: readonly string[];
   readonly sensitive: readonly string[];
   readonly neutral: string;
   /** The attributes that an attacker must not infer. */
@@ -23,16 +27,24 @@ export class Policy {
   constructor(private readonly content: Json) {
     if (!isObject(content) || KEYS.some((key) => !(key in content))) throw invalid("its keys");
     if (Object.keys(content).length !== KEYS.length) throw invalid("its keys");
-    this.required = text(content, "required");
+    this.required = Array.isArray(content["required"])
+      ? texts(content, "required")
+      : [text(content, "required")];
     this.sensitive = texts(content, "sensitive");
     this.neutral = text(content, "neutral");
     this.hide = texts(content, "hide");
     this.release = text(content, "release");
-    const emotions = [this.required, this.neutral, ...this.sensitive];
+    const emotions = [...this.required, this.neutral, ...this.sensitive];
+    const fewest = Array.isArray(content["required"]) ? 2 : 1;
+    if (this.required.length < fewest || this.required.length > MOST_REQUIRED) {
+      throw invalid("required");
+    }
     if (!this.sensitive.length || new Set(emotions).size < emotions.length) {
       throw invalid("its emotions");
     }
-    if (!this.hide.every((attribute) => ATTRIBUTES.includes(attribute))) throw invalid("hide");
+    if (this.hide.length > MOST_HIDDEN || !this.hide.every((entry) => HIDDEN.test(entry))) {
+      throw invalid("hide");
+    }
     const { knobs, budget } = content;
     if (!Array.isArray(knobs) || !knobs.every(isKnob)) throw invalid("knobs");
     if (!isObject(budget) || Object.keys(budget).sort().join() !== "auc,per_day") {

@@ -24,6 +24,7 @@ from sordino.attack.significance import permutation_test
 from sordino.attack.significance.permutation_test import AttackerStatistic
 from sordino.attack.splits import SplitPlan
 from sordino.checkpoints import Checkpoints, Finished, identity
+from sordino.parallel.compute_device import compute_device
 from sordino.storage import Location
 from sordino.types import Matrix
 
@@ -86,8 +87,9 @@ def score_attackers(
     on every column. Kernels also score `others` `(n, d)`, if there are any (`kernels.scores`).
 
     A unit is a family (of the quick ones, on one scale). Completed units are stored in `cache`, and
-    a killed run resumes at the next. Estimators in `custom` are scored beside the families. Only
-    those of scikit-learn with plain parameters are stored, because no text determines the others.
+    a killed run resumes at the next. Kernels of a GPU have units of their own. Estimators in
+    `custom` are scored beside the families. Only those of scikit-learn with plain parameters are
+    stored, because no text determines the others.
     """
     data = (x, secret, shuffled, plan)
     shared = json.dumps(
@@ -95,7 +97,8 @@ def score_attackers(
     )
     kernel = {
         f"{family}-{'each' if per_dimension else 'one'}": _FamilyUnit(
-            partial(_score_kernel, *data, (family,), per_dimension, others), shared
+            partial(_score_kernel, *data, (family,), per_dimension, others),
+            shared if compute_device() == "cpu" else shared + compute_device(),
         )
         for per_dimension in (False, True)
         for family in QUICK

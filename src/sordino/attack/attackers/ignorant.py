@@ -15,15 +15,23 @@ from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
 from sordino.define import ROLES
 from sordino.errors import AttackError
-from sordino.nn.fit import Job, Plan, Settings, TrainedNetwork, run_plan
+from sordino.nn.fit import (
+    Job,
+    Plan,
+    Settings,
+    TrainedNetwork,
+    row_view,
+    run_plan,
+    shared_tensor,
+)
 from sordino.nn.risk import RiskModel, probabilities, risk_loss
 from sordino.policy import Policy
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """A risk model's posteriors: `role` `(n, 3)` and `gender` `(n, 2)`, in the order of `ROLES` and
-    `GENDERS`.
+    """A risk model's posteriors: `role` `(n, classes)` and `gender` `(n, 2)`, in the order of
+    `Corpus.classes` and `GENDERS`. With one required emotion the classes are the roles.
     """
 
     role: NDArray[np.float32]
@@ -46,7 +54,7 @@ class RiskAttacker:
 
     def __call__(self, z: NDArray[np.float32]) -> Judgement:
         """The posteriors of released or original vectors, `(n, d)`."""
-        role, gender = probabilities(self.model, torch.from_numpy(np.array(z, dtype=np.float32)))
+        role, gender = probabilities(self.model, shared_tensor(z))
         return Judgement(role.numpy(), gender.numpy())
 
 
@@ -77,30 +85,30 @@ class RiskFitter:
                 f"{len(z)} vectors for {len(corpus)} utterances, expected a finite one for each: "
                 "extract them anew"
             )
-        x, role = torch.from_numpy(np.array(z, dtype=np.float32)), corpus.roles(self.policy)
-        labels = {
-            "x": x,
-            "role": torch.from_numpy(role),
-            "gender": torch.from_numpy(corpus.genders()),
-        }
-        if len(np.unique(role[part.train])) < len(ROLES):
+        x, role, gender = shared_tensor(z), corpus.classes(self.policy), corpus.genders()
+        classes = len(ROLES) + len(self.policy.required_emotions) - 1
+        if len(np.unique(role[part.train])) < classes:
             raise AttackError(
-                "the risk party lacks a role, expected neutral, required and sensitive: change the "
-                "seed"
+                "the risk party lacks a role, expected neutral, every required emotion and "
+                "sensitive: change the seed"
             )
         if not len(part.validation):
             raise AttackError(
                 "the risk party has no utterance for validation, expected some: add speakers"
             )
         train, validation = (
-            {key: values[rows] for key, values in labels.items()}
+            {
+                "x": row_view(x, torch.from_numpy(rows.copy())),  # read batch by batch
+                "role": torch.from_numpy(role[rows]),
+                "gender": torch.from_numpy(gender[rows]),
+            }
             for rows in (part.train, part.validation)
         )
         jobs = []
         for size in self.sizes:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(self.seed)
-                model = RiskModel(x.shape[1], size, self.dropout)
+                model = RiskModel(x.shape[1], size, self.dropout, classes)
             jobs.append(Job(model, risk_loss, train, validation, self.settings, self.seed))
         fitted: Sequence[TrainedNetwork] = yield jobs
         losses = [fit.loss for fit in fitted]

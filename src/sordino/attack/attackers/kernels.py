@@ -33,12 +33,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sordino.attack.attackers import scaling, ties
+from sordino.attack.attackers import arrays, scaling, ties
+from sordino.attack.attackers.arrays import Array, Placement
 from sordino.attack.attackers.nearest import nearest, squared_distances
 from sordino.attack.attackers.ridge import centre, linear_ridge_scores, ridge_scores
 from sordino.attack.attackers.scaling import ROUNDING
 from sordino.attack.splits import SplitPlan
 from sordino.errors import AttackError
+from sordino.parallel.compute_device import compute_device
 from sordino.types import Matrix, Rows
 
 RIDGES: Final = (0.1, 0.001, 1e-6)
@@ -168,11 +170,11 @@ def _standardise(z: Matrix, spread: Matrix, power: NDArray[np.intc], per_dimensi
     return standardised
 
 
-def _bandwidth(squared: Matrix) -> float:
+def _bandwidth(squared: Array) -> float:
     """The median squared distance; the mean if most rows are equal, as in a release with few
     distinct outputs.
     """
-    median, mean = float(np.median(squared)), float(np.mean(squared))
+    median, mean = arrays.median(squared), float(squared.mean())
     return max(median if median > 0.01 * mean else mean, 1e-12)
 
 
@@ -207,6 +209,7 @@ def scores(
     families: Sequence[str] = KERNEL_FAMILIES,
     scales: Sequence[bool] = (False, True),
     others: NDArray[np.floating[Any]] | None = None,
+    place: Placement | None = None,
 ) -> Iterator[Scores]:
     """Scores of each attacker of these families on the rows that the plan scores.
 
@@ -214,9 +217,10 @@ def scores(
     codes from 0, may be passed if labels are constant within speakers: this adds attackers on whole
     speakers. `scales`: whether each dimension is divided by its own standard deviation. `others`
     `(n, d)` are other vectors of the same rows: linear and polynomial attackers score them too
-    (`Scores.transferred`).
+    (`Scores.transferred`). `place` puts vectors on a device, by default that of
+    `sordino.parallel.compute_device`; scores are in numpy.
     """
-    train_rows = plan.train_rows
+    train_rows, place = plan.train_rows, place or arrays.placement(compute_device())
     curved = [family for family in families if family != "linear"]
     for per_dimension in scales:
         scaling_name = "each dimension scaled" if per_dimension else "one scale"
@@ -224,17 +228,17 @@ def scores(
         if others is not None:
             vectors.append(_scale_others(others, x, per_dimension, train_rows))
         copies = ties.copies(vectors[0])
-        distinct = ties.distinct(copies)
+        distinct, placed = ties.distinct(copies), [place(rows) for rows in vectors]
         if "linear" in families:
-            values = linear_ridge_scores(vectors, labels, plan, RIDGES, distinct)
+            values = linear_ridge_scores(placed, labels, plan, RIDGES, distinct)
             yield from _row_scores("linear", scaling_name, values, copies, plan)
             if speaker is not None:
-                gram = _inner_products(mean_operator(speaker) @ vectors[0])
+                gram = _inner_products(arrays.like(mean_operator(speaker), placed[0]) @ placed[0])
                 yield from _speaker_scores("linear", scaling_name, gram, labels, plan, speaker)
         if not curved:
             continue
-        vectors[0] = vectors[0][distinct.first]
-        inners = [_inner_products(rows, vectors[0]) for rows in vectors]
+        placed[0] = placed[0][distinct.first]
+        inners = [_inner_products(rows, placed[0]) for rows in placed]
         mean = None if speaker is None else mean_operator(speaker, distinct.code)
         for name, grams in _grams(inners, distinct.code[train_rows], curved):
             values = ridge_scores(grams, labels, plan, RIDGES, distinct=distinct)
@@ -243,13 +247,14 @@ def scores(
                 gram = _of_speakers(grams[0], mean)
                 yield from _speaker_scores(name, scaling_name, gram, labels, plan, speaker)
         if "nearest" in families:
-            squared = squared_distances(inners[0])
+            squared = arrays.to_numpy(squared_distances(inners[0]))
+            norms = arrays.to_numpy(inners[0].diagonal())
             for count in NEIGHBOURS:
-                values = nearest(squared, np.diag(inners[0]), labels, plan, count, distinct.code)
+                values = nearest(squared, norms, labels, plan, count, distinct.code)
                 setting = f"{count} nearest, {scaling_name}"
                 yield Scores("nearest", setting, ties.same(values, copies, plan))
         if speaker is not None and curved != ["nearest"]:
-            yield from _centred_scores(x, labels, plan, speaker, curved, per_dimension)
+            yield from _centred_scores(x, labels, plan, speaker, curved, per_dimension, place)
 
 
 def _centred_scores(
@@ -259,6 +264,7 @@ def _centred_scores(
     speaker: Rows,
     families: Sequence[str],
     per_dimension: bool,
+    place: Placement,
 ) -> Iterator[Scores]:
     """The attackers on whole speakers that first subtract each speaker's mean; the linear one is
     left out, as all speakers have the mean 0.
@@ -268,7 +274,7 @@ def _centred_scores(
     several = train_rows[rows[speaker[train_rows]] > 1]
     if not len(several):
         return
-    centred = scale(_centre_speakers(x, speaker), per_dimension, several, size)
+    centred = place(scale(_centre_speakers(x, speaker), per_dimension, several, size))
     scaling_name = "each dimension scaled" if per_dimension else "one scale"
     setting, mean = f"{scaling_name}, {CENTRED_SETTING}", mean_operator(speaker)
     for name, (kernel,) in _grams([_inner_products(centred)], several, families):
@@ -277,8 +283,8 @@ def _centred_scores(
 
 
 def _grams(
-    inners: Sequence[Matrix], train_rows: Rows, families: Sequence[str]
-) -> Iterator[tuple[str, list[Matrix]]]:
+    inners: Sequence[Array], train_rows: Rows, families: Sequence[str]
+) -> Iterator[tuple[str, list[Array]]]:
     """Name and matrices K of each kernel of these families but the linear one.
 
     `inners` are inner products over the number of dimensions: of all distinct rows, then of other
@@ -292,12 +298,12 @@ def _grams(
         if "cubic" in families:
             yield "cubic", [inner * inner * inner for inner in shifted]
     if "rbf" in families:
-        squared = squared_distances(inners[0])
+        squared, xp = squared_distances(inners[0]), arrays.library(inners[0])
         every = np.array_equal(train_rows, np.arange(len(squared)))
         width = _bandwidth(squared if every else squared[np.ix_(train_rows, train_rows)])
-        kernel = np.exp(-0.5 / width * squared)
+        kernel = xp.exp(-0.5 / width * squared)
         yield "rbf γ=0.5", [kernel]
-        yield "rbf γ=2", [np.square(np.square(kernel))]
+        yield "rbf γ=2", [xp.square(xp.square(kernel))]
 
 
 def _row_scores(
@@ -310,14 +316,15 @@ def _row_scores(
         yield replace(score, transferred=transferred[0]) if transferred else score
 
 
-def _inner_products(z: Matrix, train: Matrix | None = None) -> Matrix:
-    inner: Matrix = z @ (z if train is None else train).T
+def _inner_products(z: Array, train: Array | None = None) -> Array:
+    inner = z @ (z if train is None else train).T
     inner /= max(z.shape[1], 1)
     return inner
 
 
-def _of_speakers(kernel: Matrix, mean: Matrix) -> Matrix:
+def _of_speakers(kernel: Array, operator: Matrix) -> Array:
     """The mean of the kernel over all pairs of rows of two speakers, `(speakers, speakers)`."""
+    mean = arrays.like(operator, kernel)
     return mean @ kernel @ mean.T
 
 
@@ -347,7 +354,7 @@ def _centre_speakers(x: NDArray[np.floating[Any]], speaker: Rows) -> Matrix:
 def _speaker_scores(
     name: str,
     setting: str,
-    gram: Matrix,
+    gram: Array,
     labels: Matrix,
     plan: SplitPlan,
     speaker: Rows,
@@ -363,11 +370,12 @@ def _speaker_scores(
     weight: Matrix = np.ones(len(gram))
     if neutral is not None:
         weight[neutral] = 0.0
-    spread = np.diag(centre(gram, weight, weight)).mean()
-    if spread <= ROUNDING * np.abs(gram).max():
-        gram = np.zeros_like(gram)  # all speakers are equal up to rounding error
+    placed = arrays.like(weight, gram)
+    spread = float(centre(gram, placed, placed).diagonal().mean())
+    if spread <= ROUNDING * float(abs(gram).max()):
+        gram = arrays.library(gram).zeros_like(gram)  # all speakers are equal up to rounding error
     values_by_ridge = ridge_scores(
-        [gram], labels[first], plan.of_speakers(speaker), SPEAKER_RIDGES, weight, float(spread)
+        [gram], labels[first], plan.of_speakers(speaker), SPEAKER_RIDGES, weight, spread
     )
     for ridge, (values,) in zip(SPEAKER_RIDGES, values_by_ridge, strict=True):
         title = f"{name}, ρ={ridge:g}, whole speakers, {setting}"

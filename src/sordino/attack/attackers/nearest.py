@@ -5,15 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from sordino.attack.attackers import ties
+from sordino.attack.attackers.arrays import Array
 from sordino.attack.attackers.scaling import ROUNDING
 from sordino.attack.splits import SplitPlan
 from sordino.types import Matrix, Rows
 
 
-def squared_distances(inner: Matrix) -> Matrix:
-    """Squared distances from inner products."""
-    norms = np.diag(inner)
-    return np.maximum(norms[:, None] + norms[None, :] - 2 * inner, 0.0)
+def squared_distances(inner: Array) -> Array:
+    """Squared distances from inner products, on the device of these."""
+    norms = inner.diagonal()
+    return (norms[:, None] + norms[None, :] - 2 * inner).clip(min=0.0)
 
 
 def nearest(

@@ -6,6 +6,8 @@ Labels that are constant within speakers are combinations of the indicators S of
 they are shuffled over speakers: y_a - mean y_a = S T. So the equation is solved for the columns of
 S, which are fewer than those of y. For the linear kernel K = Z Z' and few dimensions the inverse is
 that of a matrix of dimensions, not of rows: Z_b (Z_a' Z_a + ρ n k̄ I)⁻¹ Z_a' S T.
+
+Kernels and vectors lie on a device (`arrays`); labels and scores are in numpy.
 """
 
 from __future__ import annotations
@@ -14,9 +16,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
-from sordino.attack.attackers import ties
+from sordino.attack.attackers import arrays, ties
+from sordino.attack.attackers.arrays import Array
 from sordino.attack.attackers.ties import Distinct
 from sordino.attack.splits import SplitPlan
 from sordino.types import Matrix, Rows
@@ -31,15 +33,16 @@ class Labels:
     mixture: Matrix | None
     """`(any, columns)`; `None` for the identity."""
 
-    def scores(self, rows: Matrix, solution: Matrix) -> Matrix:
+    def scores(self, rows: Array, solution: Array) -> Matrix:
         """The scores `rows @ solution @ mixture`; `solution` is that of the basis. See
         `ties.zero_rounding`.
         """
-        values, size = rows @ solution, np.abs(solution)
+        values, size = rows @ solution, abs(solution)
         if self.mixture is None:
-            return ties.zero_rounding(values, rows, size.mean(axis=1))
-        weights = size @ np.abs(self.mixture).mean(axis=1)
-        return ties.zero_rounding(values @ self.mixture, rows, weights)
+            return arrays.to_numpy(ties.zero_rounding(values, rows, size.mean(axis=1)))
+        mixture = arrays.like(self.mixture, values)
+        weights = size @ abs(mixture).mean(axis=1)
+        return arrays.to_numpy(ties.zero_rounding(values @ mixture, rows, weights))
 
 
 class LabelCodes:
@@ -61,7 +64,7 @@ class LabelCodes:
 
 
 def ridge_scores(
-    kernels: Sequence[Matrix],
+    kernels: Sequence[Array],
     labels: Matrix,
     plan: SplitPlan,
     ridges: Sequence[float],
@@ -79,7 +82,7 @@ def ridge_scores(
     scores = np.full((len(ridges), len(kernels), *labels.shape), np.nan)
     code = np.arange(len(labels)) if distinct is None else distinct.code
     if level is None:
-        level = float(np.mean(np.diag(kernels[0])[code[plan.train_rows]]))
+        level = float(np.mean(arrays.to_numpy(kernels[0].diagonal())[code[plan.train_rows]]))
     level, codes = level or 1.0, LabelCodes(labels)
     for train, test in plan.splits:
         split_labels = codes.centred(train)
@@ -94,9 +97,10 @@ def ridge_scores(
         test_grams = [kernels[0][np.ix_(code[test], rows)]]
         test_grams += [kernel[np.ix_(test, rows)] for kernel in kernels[1:]]
         if weight is not None:
-            near, far = weight[train], weight[test]
+            near, far = (arrays.like(weight[part], gram) for part in (train, test))
             test_grams = [centre(gram, near, far, products) for products in test_grams]
             gram = centre(gram, near, near)
+        right = arrays.like(right, gram)
         for i, ridge in enumerate(ridges):
             solution = solve_ridge(gram, ridge * len(train) * level / count, right)
             for j, products in enumerate(test_grams):
@@ -105,7 +109,7 @@ def ridge_scores(
 
 
 def linear_ridge_scores(
-    vectors: Sequence[Matrix],
+    vectors: Sequence[Array],
     labels: Matrix,
     plan: SplitPlan,
     ridges: Sequence[float],
@@ -123,11 +127,12 @@ def linear_ridge_scores(
         grams = [rows @ trained.T / max(dimensions, 1) for rows in (trained, *vectors[1:])]
         return ridge_scores(grams, labels, plan, ridges, distinct=distinct)
     scores = np.full((len(ridges), len(vectors), *labels.shape), np.nan)
-    level = float(np.mean(z[plan.train_rows] ** 2)) if z.size else 0.0
+    level = float((z[plan.train_rows] ** 2).mean()) if len(z) else 0.0
     level, codes = level or 1.0, LabelCodes(labels)
     for train, test in plan.splits:
         split_labels, rows = codes.centred(train), z[train]
-        moments, right = rows.T @ rows / dimensions, rows.T @ split_labels.basis / dimensions
+        basis = arrays.like(split_labels.basis, rows)
+        moments, right = rows.T @ rows / dimensions, rows.T @ basis / dimensions
         for i, ridge in enumerate(ridges):
             solution = solve_ridge(moments, ridge * len(train) * level, right)
             for j, others in enumerate(vectors):
@@ -135,29 +140,22 @@ def linear_ridge_scores(
     return scores
 
 
-def solve_ridge(gram: Matrix, ridge: Matrix | float, right: Matrix) -> Matrix:
+def solve_ridge(gram: Array, ridge: Matrix | float, right: Array) -> Array:
     """(gram + ridge I)⁻¹ right; a ridge that is lost to rounding error is increased. `ridge` may
     be one number for each row.
     """
     for factor in (1, 1e3, 1e6):
-        regularised = gram.copy()
-        regularised[np.diag_indices_from(regularised)] += ridge * factor
-        try:  # of a symmetric matrix the transpose is the same, and LAPACK does not copy it
-            cholesky = cho_factor(regularised.T, lower=True, overwrite_a=True, check_finite=False)
-        except LinAlgError:
-            continue
-        solution: Matrix = cho_solve(cholesky, right, check_finite=False)
-        return solution
-    return np.zeros_like(right)  # no solution: all scores are 0
+        solution = arrays.solve_positive(gram, ridge * factor, right)
+        if solution is not None:
+            return solution
+    return arrays.library(right).zeros_like(right)  # no solution: all scores are 0
 
 
-def centre(
-    train: Matrix, weight: Matrix, test_weight: Matrix, test: Matrix | None = None
-) -> Matrix:
+def centre(train: Array, weight: Array, test_weight: Array, test: Array | None = None) -> Array:
     """Inner products of training units with one another, or of test units with them, from the
     weighted mean of the training units; units of weight 0 are at this mean.
     """
     share = weight / max(weight.sum(), 1.0)
     rows, mean = (train if test is None else test), share @ train
-    centred: Matrix = rows - (rows @ share)[:, None] - mean + mean @ share
+    centred = rows - (rows @ share)[:, None] - mean + mean @ share
     return centred * test_weight[:, None] * weight

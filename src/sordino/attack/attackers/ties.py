@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sordino.attack.attackers import arrays
+from sordino.attack.attackers.arrays import Array
 from sordino.attack.attackers.scaling import ROUNDING
 from sordino.attack.splits import SplitPlan
 from sordino.types import Matrix, Rows
@@ -50,17 +52,17 @@ def same(values: Matrix, copy: Rows, plan: SplitPlan) -> Matrix:
     return values
 
 
-def zero_rounding(scores: Matrix, rows: Matrix, weights: Matrix) -> Matrix:
+def zero_rounding(scores: Array, rows: Array, weights: Array) -> Array:
     """Scores, sums of the products of rows `(rows, any)` with weights; 0 in each column in which
     all differences are rounding error. `weights` `(any,)` are the mean magnitudes over columns.
     """
-    if not scores.size:
+    if 0 in scores.shape:
         return scores
-    noise = ROUNDING * (np.abs(rows) @ weights)
-    reference = int(np.argmin(noise))
+    noise = ROUNDING * (abs(rows) @ weights)
+    reference = int(noise.argmin())
     slack = (noise + noise[reference])[:, None]
-    varied = (np.abs(scores - scores[reference]) > slack).any(axis=0)
-    return np.where(varied, scores, 0.0)
+    varied = (abs(scores - scores[reference]) > slack).any(axis=0)
+    return arrays.library(scores).where(varied, scores, 0.0)
 
 
 def merge_rounding(values: Matrix) -> Matrix:

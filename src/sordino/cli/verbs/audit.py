@@ -15,6 +15,7 @@ from sordino.cli.options import (
     AttackerOption,
     AttackersOption,
     ClusterOption,
+    DeviceOption,
     JobsOption,
     JsonOption,
     OutOption,
@@ -170,6 +171,7 @@ def audit(
     seed: SeedOption = 0,
     jobs: JobsOption = CORES,
     cluster: ClusterOption = None,  # noqa: ARG001 (its callback connects)
+    device: DeviceOption = "auto",  # noqa: ARG001 (its callback selects it)
     json: JsonOption = None,
 ) -> None:
     """Test if a retrained attacker infers a secret from a table of vectors.

@@ -37,6 +37,7 @@ from sordino.cli.options import (
     resolve_features,
 )
 from sordino.cli.output import print_table, write_json
+from sordino.define import required_title
 from sordino.progress import announce
 from sordino.storage import Location
 
@@ -117,7 +118,7 @@ def compare(
         jobs=jobs,
         latex=latex,
     )
-    required = ", ".join(policy.required for policy in policies)
+    required = ", ".join(required_title(policy.required_name) for policy in policies)
     _print_means(estimates, options.releases, required, out / "report.html", json)
 
 

@@ -13,6 +13,7 @@ from sordino.cli.options import (
     CORES,
     CacheOption,
     ClusterOption,
+    DeviceOption,
     FeaturesOption,
     JobsOption,
     JsonOption,
@@ -70,6 +71,7 @@ def demo(
     seed: SeedOption = 0,
     jobs: JobsOption = CORES,
     cluster: ClusterOption = None,  # noqa: ARG001 (its callback connects)
+    device: DeviceOption = "auto",  # noqa: ARG001 (its callback selects it)
     json: JsonOption = None,
 ) -> None:
     """Hide emotions and gender in speech features, attack the released vectors, write a report.

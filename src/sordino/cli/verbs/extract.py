@@ -14,6 +14,7 @@ from sordino.cli.options import (
     CacheOption,
     ClusterOption,
     CorpusOption,
+    DeviceOption,
     EncoderOption,
     FeatureSetOption,
     JobsOption,
@@ -83,6 +84,7 @@ def extract(
     seed: SeedOption = 0,  # noqa: ARG001 (every verb has it; nothing is random here)
     jobs: JobsOption = CORES,
     cluster: ClusterOption = None,  # noqa: ARG001 (its callback connects)
+    device: DeviceOption = "auto",  # noqa: ARG001 (its callback selects it)
     skip_bad: SkipBadOption = False,
     conditions: CopiesOption = "none",
     shards: ShardsOption = False,

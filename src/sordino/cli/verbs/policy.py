@@ -40,6 +40,10 @@ def check(file: PolicyFileArgument, json: JsonOption = None) -> None:
         from sordino import release
 
         lines += release.explain_release(policy)
+    elif policy.budget.auc is None and {*policy.hide} - {"gender", "speaker"}:
+        from sordino import release
+
+        lines += release.explain_hiding(policy, "drawn")  # which `fit` takes
     if json:
         write_json(json, {"policy": asdict(policy), "hash": policy.hash, "in_words": lines})
     if json != "-":

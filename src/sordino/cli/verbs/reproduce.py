@@ -171,6 +171,7 @@ def jaiswal2020(
     seed: SeedOption = 0,
     jobs: JobsOption = CORES,
     cluster: ClusterOption = None,  # noqa: ARG001 (its callback connects)
+    device: DeviceOption = "auto",  # noqa: ARG001 (its callback selects it)
     json: JsonOption = None,
 ) -> None:
     """Train embeddings without gender and speaker as in Jaiswal 2020, and attack them.

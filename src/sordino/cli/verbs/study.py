@@ -18,6 +18,7 @@ from sordino.cli.options import (
     ClusterOption,
     ConditionsOption,
     CorpusOption,
+    DeviceOption,
     EncoderOption,
     FeaturesOption,
     JobsOption,
@@ -70,6 +71,7 @@ def cross_corpus(
     seed: SeedOption = 0,
     jobs: JobsOption = CORES,
     cluster: ClusterOption = None,  # noqa: ARG001 (its callback connects)
+    device: DeviceOption = "auto",  # noqa: ARG001 (its callback selects it)
     json: JsonOption = None,
 ) -> None:
     """Fit releases on one corpus, use them on another, and measure remedies.
@@ -112,6 +114,7 @@ def personalisation(
     seed: SeedOption = 0,
     jobs: JobsOption = CORES,
     cluster: ClusterOption = None,  # noqa: ARG001 (its callback connects)
+    device: DeviceOption = "auto",  # noqa: ARG001 (its callback selects it)
     json: JsonOption = None,
 ) -> None:
     """Adapt releases to a user, and measure utility and leakage.
@@ -153,6 +156,7 @@ def conditions(
     seed: SeedOption = 0,
     jobs: JobsOption = CORES,
     cluster: ClusterOption = None,  # noqa: ARG001 (its callback connects)
+    device: DeviceOption = "auto",  # noqa: ARG001 (its callback selects it)
     json: JsonOption = None,
 ) -> None:
     """Test releases in noise, on a telephone and in a room that their fit never saw.
@@ -200,6 +204,7 @@ def tracking(
     seed: SeedOption = 0,
     jobs: JobsOption = CORES,
     cluster: ClusterOption = None,  # noqa: ARG001 (its callback connects)
+    device: DeviceOption = "auto",  # noqa: ARG001 (its callback selects it)
     json: JsonOption = None,
 ) -> None:
     """Track the share of an emotion over days from released vectors of simulated users.

@@ -8,7 +8,7 @@ Required columns: `file` (relative to the table), `speaker`, `gender`, `emotion`
 `start` and `end` (seconds), `corpus`, `transcript`, `intensity`, `age` (years), `activation`
 and `valence` with `scale` (means over listeners, and the points of their Likert scale: 5, 7 or 9;
 without it they have no level), and `session` for speakers who are audible in each other's
-recordings. Other columns are ignored.
+recordings. Up to 64 other columns are kept as labels that a policy may hide, such as `accent`.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ from sordino.corpora.labels import fold, quote
 from sordino.corpora.sheet import Row
 from sordino.corpora.table import Corpus
 from sordino.errors import CorpusError
+from sordino.policy import is_column
 from sordino.progress import listed, printable
 from sordino.storage import LONGEST_NAME
 
@@ -30,6 +31,9 @@ MOST_FOREIGN_ROWS: Final = 1 << 20
 
 LONGEST_CELL: Final = 1 << 16
 """Characters of a cell."""
+
+LONGEST_FOREIGN_LABEL: Final = 200
+"""Characters of a label of a further column."""
 
 REQUIRED: Final = ("speaker", "gender", "emotion")
 
@@ -105,13 +109,19 @@ class Reading:
         return utterances.corpus_of(where, home, labelled, self.keep_absent)
 
     def _cells(self, place: str, cells: Mapping[str, Any]) -> Row:
-        """The cells of a row under standard names."""
+        """The cells of a row under standard names, and labels of further columns that a policy may
+        hide.
+        """
         row: Row = {}
+        sources = set()
         for standard in ALIASES:
             column = self.source_of(place, standard, cells)
             row[standard] = text_of(place, standard, cells[column]) if column else ""
+            sources.add(column)
         optional = {name for name in ALIASES if name not in REQUIRED and not row[name]}
-        return {name: cell for name, cell in row.items() if name not in optional}
+        standard_cells = {name: cell for name, cell in row.items() if name not in optional}
+        others = {name: value for name, value in cells.items() if name not in sources}
+        return _further(place, others) | standard_cells
 
     def source_of(self, place: str, standard: str, available: Iterable[str]) -> str:
         """The column of the source for a standard column; empty where there is none.
@@ -138,6 +148,20 @@ class Reading:
                 f"{remedy}"
             )
         return column
+
+
+def _further(place: str, cells: Mapping[str, Any]) -> Row:
+    """The labels of further columns, under folded names; empty for a value that is no short
+    label.
+    """
+    labels = {}
+    for name, value in cells.items():
+        folded = fold(str(name))
+        if is_column(folded) and folded not in ALIASES:
+            number = isinstance(value, bool | int | float | np.bool_ | np.integer | np.floating)
+            short = number or (isinstance(value, str) and len(value) <= LONGEST_FOREIGN_LABEL)
+            labels[folded] = text_of(place, folded, value) if short else ""
+    return labels
 
 
 @functools.lru_cache(maxsize=4096)

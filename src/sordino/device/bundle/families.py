@@ -52,7 +52,9 @@ class Structure(NamedTuple):
     outputs: tuple[str, ...] = ()
     """The outputs of the model; empty without a model."""
     bins: tuple[int, int] | None = None
-    """The smallest and the largest number of decisions; None without decisions."""
+    """The smallest and the largest number of decisions; None without decisions. Of a family of
+    vectors, beyond one for each required emotion and one for all others.
+    """
     arrays: tuple[str, ...] = ()
     """The names of all arrays."""
     single: bool = False
@@ -72,10 +74,10 @@ VECTOR_FAMILIES: Final[dict[str, Structure]] = {
     "leace": _NETWORK,
     "noise-gauss": Structure("noise"),
     "noise-laplace": Structure("noise"),
-    "drawn": Structure("drawn", ("bin",), (2, 2), _PROTOTYPES),
-    "drawn+detail": Structure("drawn", ("bin",), (2, 3), _PROTOTYPES),
-    "label": Structure("drawn", ("bin",), (2, 3), _PROTOTYPES, single=True),
-    "drawn+rae": Structure("mixed", ("bin", "out"), (2, 2), ("bin", "factor", "prototypes")),
+    "drawn": Structure("drawn", ("bin",), (0, 0), _PROTOTYPES),
+    "drawn+detail": Structure("drawn", ("bin",), (0, 1), _PROTOTYPES),
+    "label": Structure("drawn", ("bin",), (0, 1), _PROTOTYPES, single=True),
+    "drawn+rae": Structure("mixed", ("bin", "out"), (0, 0), ("bin", "factor", "prototypes")),
 }
 """Families of vectors. `drawn+rae` represents `drawn+rae-25` and other shares in percent."""
 
@@ -293,6 +295,10 @@ class _PolicyCheck:
             "prototypes", prototypes, len(of_bin) if _array(of_bin, np.int64, 1) else -1, width
         )
         fewest, largest = structure.bins or (0, 0)
+        if not self.clips:
+            required = len(self.entry.policy.required_emotions)
+            fewest += 1 + required
+            largest = fewest + (largest if required == 1 else 0)
         if len(of_bin) > MOST_PROTOTYPES:
             raise self.refuse(f"{len(of_bin)} prototypes", f"at most {MOST_PROTOTYPES}")
         bins = set(of_bin.tolist())

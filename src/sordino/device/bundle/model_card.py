@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from sordino.define import secret_title
+from sordino.define import required_title, secret_title
 from sordino.device.bundle.bundle import PolicyEntry
 from sordino.policy import explain
 from sordino.progress import printable
@@ -132,7 +132,12 @@ def _figures(policy: PolicyEntry, card: Mapping[str, Any]) -> Iterator[CardFigur
     if not isinstance(measured, list) or not measured:
         return
     row = _mapping(measured[-1])
-    labels = {f"{policy.policy.required} against the rest": (row.get("utility_auc"), True)}
+    labels = {
+        f"{required_title(policy.policy.required_name)} against the rest": (
+            row.get("utility_auc"),
+            True,
+        )
+    }
     labels |= {
         secret_title(str(secret)): (figure, False)
         for secret, figure in _mapping(row.get("leaks")).items()

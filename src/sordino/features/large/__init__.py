@@ -10,6 +10,7 @@ from sordino.features.large.table import (
     VectorRows,
     open_vectors,
 )
+from sordino.features.large.temporary import fit_space, read_mapped, scale_vectors, select_rows
 
 __all__ = [
     "LARGEST_WHOLE",
@@ -18,7 +19,11 @@ __all__ = [
     "MemoryTable",
     "VectorRows",
     "fit_blocks",
+    "fit_space",
     "map_scaled",
     "map_vectors",
     "open_vectors",
+    "read_mapped",
+    "scale_vectors",
+    "select_rows",
 ]

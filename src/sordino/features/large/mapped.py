@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,17 @@ WEAKEST_DIRECTION: Final = 1e-6
 _BLOCK: Final = 1 << 14  # rows
 
 
+class RowArray(Protocol):
+    """An array `(rows, d)`, or rows that are gathered slice by slice."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, part: slice, /) -> NDArray[np.floating[Any]]: ...
+
+
 def map_vectors(vectors: VectorRows, path: Path) -> Vectors:
     """A memory-mapped array of all vectors of a table, `(rows, dims)`, in a new file of NumPy's
     format with mode 0600.
@@ -65,14 +76,14 @@ def map_scaled(preprocess: Preprocess, x: NDArray[np.floating], path: Path) -> V
     def fill(temporary: Path) -> None:
         shape = (len(x), preprocess.dims)
         z = np.lib.format.open_memmap(temporary, "w+", np.float32, shape)
-        for rows in _slices(x):
+        for rows in slices(x):
             z[rows] = preprocess(x[rows])
         z.flush()
 
     return _mapped(storage.write(path, fill, mode=storage.PRIVATE))
 
 
-def fit_blocks(fitter: PreprocessFitter, x: NDArray[np.floating]) -> Preprocess:
+def fit_blocks(fitter: PreprocessFitter, x: RowArray) -> Preprocess:
     """The scaled space of rows `(n, d)` that need not fit into memory: `fitter.fit` in blocks.
 
     The first pass finds the scale of each column (scikit-learn's `partial_fit`), the second the
@@ -86,7 +97,7 @@ def fit_blocks(fitter: PreprocessFitter, x: NDArray[np.floating]) -> Preprocess:
     offset, factor = _scale(fitter.scale, x)
 
     def blocks() -> Iterator[Matrix]:
-        for rows in _slices(x):
+        for rows in slices(x):
             yield scale_rows(x[rows], offset, factor, (low, high))
 
     shift = next(blocks()).mean(axis=0)  # near the mean: squares of differences keep their digits
@@ -102,12 +113,12 @@ def fit_blocks(fitter: PreprocessFitter, x: NDArray[np.floating]) -> Preprocess:
     return Preprocess(config, offset, factor, shift + mean, components)
 
 
-def _scale(scale: str, x: NDArray[np.floating]) -> tuple[Matrix, Matrix]:
+def _scale(scale: str, x: RowArray) -> tuple[Matrix, Matrix]:
     """Offset and factor of each column; constant columns have the factor 0."""
     from sklearn.preprocessing import MinMaxScaler, StandardScaler  # takes two seconds
 
     ranges, moments = MinMaxScaler(), StandardScaler()
-    for rows in _slices(x):
+    for rows in slices(x):
         check_features(x[rows])
         block = x[rows].astype(np.float64)
         ranges.partial_fit(block)
@@ -139,6 +150,7 @@ def _mapped(path: Path) -> Vectors:
     return array
 
 
-def _slices(x: NDArray[np.floating]) -> Iterator[slice]:
+def slices(x: RowArray) -> Iterator[slice]:
+    """Slices of the rows of an array, in blocks."""
     for start in range(0, len(x), _BLOCK):
         yield slice(start, start + _BLOCK)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from sordino import parallel, storage
 from sordino.errors import FeatureError
-from sordino.features.extract import extractor_config, freeze_imports, sound_values
+from sordino.features.extract import encoding_device, extractor_config, freeze_imports, values_of
 from sordino.features.shards import folder as shard_folder
 from sordino.features.shards.folder import (
     FAILURES,
@@ -223,7 +223,7 @@ class _Run:
     def _shard(self, number: int, stream: _Stream, columns: NDArray[np.float32]) -> ShardContent:
         """The content of the next shard. Its vectors stand in `columns`."""
         processes = parallel.count_workers(self.jobs)
-        compute = partial(_compute, self.extractor, processes > 1)
+        compute = partial(_compute, self.extractor, encoding_device(self.extractor), processes > 1)
         batches = _batches(stream.take(self.size))
         keys: list[tuple[str, float, float]] = []
         labels: list[tuple[str | None, ...]] = []
@@ -262,14 +262,19 @@ def _batches(
         yield batch
 
 
-def _compute(extractor: Extractor, in_worker: bool, rows: list[tuple[int, SoundRow]]) -> _Batch:
+def _compute(
+    extractor: Extractor, device: str, in_worker: bool, rows: list[tuple[int, SoundRow]]
+) -> _Batch:
     """The vectors of a batch."""
+    compute = partial(values_of, extractor, None, device=device)
     batch = _Batch([], [], np.empty((0, 0), np.float32), [])
     vectors = []
+    calls = [(position, row.sound) for position, row in rows if row.sound is not None]
+    results = (values for _, values in compute(calls))
     for position, row in rows:
         reason = row.problem
         if row.sound is not None:
-            values = sound_values(extractor, None, (position, row.sound))[1]
+            values = next(results)
             if isinstance(values, np.ndarray):
                 vectors.append(values)
                 batch.keys.append((row.file, row.start, row.end))

@@ -5,6 +5,8 @@ tilt        log weights of neutral and of each sensitive emotion in the score, u
 threshold   where the required emotion is missed as often as the others fall in its bin, or
             where they do so at a given rate
 
+Of several required emotions, each has a tilt and a threshold of its own.
+
 The weight of an emotion rises while it falls in the bin more often than the others:
 
     tilt_e <- tilt_e + STEP (logit r_e − mean of the logits)        r_e: its share in the bin
@@ -22,7 +24,7 @@ from typing import Final
 
 import numpy as np
 
-from sordino.release.drawn.scorer import required, weights
+from sordino.release.drawn.scorer import Boundary, required, weights
 from sordino.types import Codes, Matrix
 
 STEP: Final = 0.5
@@ -39,6 +41,31 @@ FEWEST_UTTERANCES: Final = 20
 
 NEUTRAL, REQUIRED = 0, 1
 """The codes of the first two emotions of a policy; all others are sensitive."""
+
+
+def calibrate_each(
+    posterior: Matrix,
+    emotion: Codes,
+    required: int,
+    rate: float | None,
+    gap: float = GAP_ERRORS,
+    copies: int = 0,
+) -> list[Boundary]:
+    """The boundary of the bin of each of so many required emotions, as `calibrate`: each is
+    calibrated as if it were the only one, on the utterances of no other required emotion.
+    """
+    if required == 1:
+        return [Boundary(*calibrate(posterior, emotion, rate, gap, copies))]
+    boundaries, others = [], [NEUTRAL, *range(1 + required, posterior.shape[1])]
+    for column in range(1, 1 + required):
+        columns = np.array([NEUTRAL, column, *others[1:]])
+        position = np.full(posterior.shape[1], -1, np.intp)
+        position[columns] = np.arange(len(columns))
+        rows = position[emotion] >= 0
+        codes = position[emotion[rows]]
+        tilt = calibrate(posterior[rows][:, columns], codes, rate, gap, copies)
+        boundaries.append(Boundary(*tilt))
+    return boundaries
 
 
 def calibrate(

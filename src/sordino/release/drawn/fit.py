@@ -25,7 +25,8 @@ from sordino.metrics.bound import Bound, contraction
 from sordino.nn.fit import Plan, run_plan
 from sordino.policy import Policy
 from sordino.release.drawn import fit_scorer
-from sordino.release.drawn.calibration import GAP_ERRORS, calibrate
+from sordino.release.drawn.calibration import GAP_ERRORS, calibrate_each
+from sordino.release.drawn.factors import scorer_factors
 from sordino.release.drawn.prototypes import (
     COUNT,
     EPSILON,
@@ -33,8 +34,8 @@ from sordino.release.drawn.prototypes import (
     mean_noise,
     prototypes,
 )
-from sordino.release.drawn.release import Drawn
-from sordino.release.drawn.scorer import Scorer, required, weights
+from sordino.release.drawn.release import Drawn, boundary_config
+from sordino.release.drawn.scorer import Scorer, required_scores
 from sordino.release.drawn.secret_bounds import secret_bounds
 from sordino.release.drawn.speaker_offset import SpeakerStatistics
 from sordino.release.protocol import as_vectors
@@ -63,7 +64,8 @@ class DrawnFitter:
       privacy per utterance; infinite for none. Informative bins need 2 or more, which is a weak
       guarantee. It holds with a secret key (`sordino.device`, `release.load`): the key of the
       fitted release is its seed.
-    - `detail`: whether the required bin is split by intensity, where the corpus labels it.
+    - `detail`: whether the bin of the only required emotion is split by intensity, where the corpus
+      labels it.
     - `alone`: whether each bin has one mean vector as its only prototype: release `label`.
     - `prototype_epsilon`: the differential privacy of the prototypes for a fitting speaker, given
       the model of speech (`sordino.release.drawn.prototypes`); less adds noise, and
@@ -72,7 +74,8 @@ class DrawnFitter:
       `sordino fit` and as their privacy requires. Otherwise it follows from the seed, which is
       public, so that an estimate can be repeated.
 
-    Raises `ReleaseError` where fewer than four speakers have the neutral or the required emotion.
+    Several required emotions have a bin each. Raises `ReleaseError` where fewer than four speakers
+    have the neutral or a required emotion.
     """
 
     policy: Policy
@@ -94,8 +97,11 @@ class DrawnFitter:
         """The root mean square length of the noise on the mean of a bin, which has a length of at
         most 1, with so many fitting speakers.
         """
-        split = int(self.detail)  # one more bin and one more direction
-        scale = mean_noise(self.prototype_epsilon, speakers, 2 + split)
+        split = int(
+            self.detail and len(self.policy.required_emotions) == 1
+        )  # one more bin and one more direction
+        bins = 1 + len(self.policy.required_emotions) + split
+        scale = mean_noise(self.prototype_epsilon, speakers, bins)
         return scale * float(np.sqrt(len(self.policy.emotions) - 1 + split))
 
     def fit(self, z: Vectors, corpus: Corpus, part: Part) -> Drawn:
@@ -124,10 +130,14 @@ class DrawnFitter:
         labels, role, gender = corpus.table.iloc[fitting], role[fitting], gender[fitting]
         data = _FittingData(z[fitting], labels, role, gender, self.policy, self.shrinkage)
         posterior = data.crossfit(self.seed)
-        tilt, threshold = calibrate(posterior, data.emotion, self.rate, self.gap, data.copies)
+        required = len(self.policy.required_emotions)
+        boundaries = calibrate_each(
+            posterior, data.emotion, required, self.rate, self.gap, data.copies
+        )
         arrays: dict[str, NDArray[Any]] = dict(data.scorer(np.arange(len(data.z))).arrays)
-        arrays["people"] = data.statistics(required(posterior, weights(tilt, posterior.shape[1])))
-        strong = data.strong() if self.detail else None
+        score = np.stack(required_scores(posterior, boundaries, posterior.shape[1]), axis=1)
+        arrays["people"] = data.statistics(score)
+        strong = data.strong() if self.detail and required == 1 else None
         if strong is not None:
             arrays |= {"strong.w": strong[0], "strong.b": strong[1]}
         noise = None if self.secret_noise else np.random.default_rng(self.seed)
@@ -136,7 +146,7 @@ class DrawnFitter:
             groups = groups.mean(axis=1, keepdims=True)
         arrays["prototypes"] = np.concatenate(groups)
         arrays["bin"] = np.repeat(np.arange(len(groups)), groups.shape[1]).astype(np.int64)
-        result = {"width": int(z.shape[1]), "tilt": tilt, "threshold": threshold, "key": self.seed}
+        result = {"width": int(z.shape[1]), **boundary_config(boundaries), "key": self.seed}
         settings = {**asdict(self), **result}
         del settings["secret_noise"]
         for name in ("epsilon", "prototype_epsilon"):  # JSON has no infinity
@@ -165,16 +175,15 @@ class _FittingData:
         self.intensity = labels["intensity"].to_numpy(dtype=str)
         self.recorded, self.copies = recorded(labels), copies_in(labels)
         self.policy, self.shrinkage = policy, shrinkage
-        self.hidden = self.gender if "gender" in policy.hide else None
+        self.factors = scorer_factors(policy, labels, gender)
 
     def scorer(self, rows: Codes) -> Scorer:
         """A scorer that is fitted on some of the rows."""
-        gender = None if self.hidden is None else self.hidden[rows]
         return fit_scorer.fit(
             self.z[rows],
             self.emotion[rows],
             self.speaker[rows],
-            gender,
+            [codes[rows] for codes in self.factors],
             self.shrinkage,
             self.corpus[rows],
         )
@@ -193,11 +202,9 @@ class _FittingData:
         return posterior
 
     def statistics(self, score: Matrix) -> Matrix:
-        """The table of `SpeakerStatistics` of cross-fitted scores `(n,)`."""
+        """The table of `SpeakerStatistics` of cross-fitted scores `(n, required emotions)`."""
         emotions = self.policy.emotions
-        return SpeakerStatistics.fit(
-            score[:, None], self.speaker, self.emotion, emotions, self.copies
-        ).table
+        return SpeakerStatistics.fit(score, self.speaker, self.emotion, emotions, self.copies).table
 
     def strong(self) -> tuple[Matrix, Matrix] | None:
         """Weights and threshold of intensity among required rows.
@@ -244,8 +251,9 @@ class _FittingData:
         random: np.random.Generator | None,
     ) -> Vectors:
         """The prototypes of each bin, `(bins, COUNT, d)`."""
-        # neutral is the first emotion of a policy, the required one the second
-        label, names = self.emotion, ["neutral", "the required emotion"]
+        # neutral is the first emotion of a policy, the required ones follow
+        label, required = self.emotion, self.policy.required_emotions
+        names = ["neutral", *(required if len(required) > 1 else ["the required emotion"])]
         if strong is not None:
             after_weak = (label > 1) | ((label == 1) & self.above(strong))
             label = label + after_weak
@@ -308,7 +316,7 @@ class Decisions(NamedTuple):
     rows: Rows
     """Positions of the recordings."""
     bins: Codes
-    """The bin of each of `rows`; from 1 on, the utterance passes as the required emotion."""
+    """The bin of each of `rows`; from 1 on, the utterance passes as a required emotion."""
     bin_count: int
     """The number of bins."""
     factor: float

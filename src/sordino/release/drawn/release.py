@@ -2,7 +2,8 @@
 
     score    similarity to the required emotion, against neutral and sensitive ones (`scorer`)
     bin      not required | required, at a threshold where the required emotion is missed as often
-             as the others fall in its bin, neutral and each sensitive emotion equally often
+             as the others fall in its bin, neutral and each sensitive emotion equally often; of
+             several required emotions, the one that is furthest above its threshold
     flip     with randomised response, sometimes another bin
     draw     a keyed random draw of one prototype of the bin (`prototypes`)
 
@@ -29,8 +30,8 @@ from sordino.corpora.table import Corpus
 from sordino.errors import ReleaseError
 from sordino.policy import Policy, from_dict
 from sordino.release.array_release import ArrayRelease
-from sordino.release.drawn.calibration import GAP_ERRORS, calibrate
-from sordino.release.drawn.scorer import NUMPY, Operations, Scorer, required, weights
+from sordino.release.drawn.calibration import GAP_ERRORS, calibrate_each
+from sordino.release.drawn.scorer import NUMPY, Boundary, Operations, Scorer, required_scores
 from sordino.release.drawn.speaker_offset import SpeakerStatistics
 from sordino.release.protocol import as_vectors
 from sordino.types import Codes, Matrix, Vectors
@@ -53,23 +54,25 @@ class Drawn(ArrayRelease):
     def decide(self, z: Vectors, offset: Matrix | float = 0.0) -> Codes:
         """The bin of each vector before the draw, `(n,)`. It stays on the device.
 
-        `offset`, one number or one per vector, is subtracted from the score: the contribution of
+        `offset`, one number or one per vector, is subtracted from every score: the contribution of
         the user (`sordino.release.drawn.speaker_offset`).
         """
-        tilt, threshold = self._config["tilt"], self._config["threshold"]
-        return decide(np.asarray(z, np.float64), self.arrays, tilt, threshold + offset)
+        return decide(np.asarray(z, np.float64), self.arrays, boundaries(self._config, offset))
 
     def score(self, z: Vectors) -> Matrix:
-        """The score of the required emotion, `(n,)`; the threshold applies to it."""
+        """The score of the required emotion, `(n,)`; the threshold applies to it. Of several
+        required emotions, `(n, emotions)`.
+        """
         posterior = Scorer(self.arrays)(np.asarray(z, np.float64))
-        return required(posterior, weights(self._config["tilt"], posterior.shape[1]))
+        several = required_scores(posterior, boundaries(self._config), posterior.shape[1])
+        return several[0] if len(several) == 1 else np.stack(several, axis=1)
 
     def shift(self, offset: float) -> Drawn:
         """The same release for a user with scores that are higher by `offset`
         (`sordino.release.drawn.speaker_offset`).
         """
-        threshold = self._config["threshold"] + offset
-        return Drawn(self.name, self._config | {"threshold": threshold}, self.arrays)
+        shifted = boundary_config(boundaries(self._config, offset))
+        return Drawn(self.name, self._config | shifted, self.arrays)
 
     def calibrate(self, z: Vectors, corpus: Corpus) -> Drawn:
         """The same release for another environment, from labelled recordings of a few speakers
@@ -93,12 +96,15 @@ class Drawn(ArrayRelease):
             [policy.emotions.index(label) for label in corpus.column("emotion")], np.intp
         )
         gap, copies = self._config.get("gap", GAP_ERRORS), copies_in(corpus.table)
-        tilt, threshold = calibrate(posterior, emotion, self._config["rate"], gap, copies)
-        score = required(posterior, weights(tilt, posterior.shape[1]))
-        statistics = SpeakerStatistics.fit(
-            score[:, None], corpus.speaker, emotion, policy.emotions, copies
-        )
-        config = self._config | {"tilt": list(tilt), "threshold": threshold}
+        required, rate = len(policy.required_emotions), self._config["rate"]
+        if rate is None and not {*range(1, 1 + required)} <= set(emotion.tolist()):
+            raise ReleaseError(
+                "a required emotion has no utterance, expected some without a rate: label more"
+            )
+        fitted = calibrate_each(posterior, emotion, required, rate, gap, copies)
+        score = np.stack(required_scores(posterior, fitted, posterior.shape[1]), axis=1)
+        statistics = SpeakerStatistics.fit(score, corpus.speaker, emotion, policy.emotions, copies)
+        config = self._config | boundary_config(fitted)
         return Drawn(self.name, config, {**self.arrays, "people": statistics.table})
 
     @property
@@ -138,17 +144,53 @@ class Drawn(ArrayRelease):
         return cls(name, config, arrays)
 
 
+def boundaries(config: Mapping[str, Any], offset: Matrix | float = 0.0) -> list[Boundary]:
+    """The boundary of each required emotion in the config of a release, with thresholds that are
+    higher by `offset`.
+    """
+    tilt, threshold = config["tilt"], config["threshold"]
+    if not isinstance(threshold, list | tuple):
+        return [Boundary(tilt, threshold + offset)]
+    pairs = zip(tilt, threshold, strict=True)
+    return [Boundary(tilt, threshold + offset) for tilt, threshold in pairs]
+
+
+def boundary_config(fitted: Sequence[Boundary]) -> dict[str, Any]:
+    """Boundaries as the entries `tilt` and `threshold` of a config: of one required emotion the
+    weights and a number, of several a list of them.
+    """
+    tilts = [tilt if isinstance(tilt, float | int) else list(tilt) for tilt, _ in fitted]
+    thresholds = [threshold for _, threshold in fitted]
+    if len(fitted) == 1:
+        return {"tilt": tilts[0], "threshold": thresholds[0]}
+    return {"tilt": tilts, "threshold": thresholds}
+
+
 def decide(
     z: Matrix,
     arrays: Mapping[str, NDArray[Any]],
-    tilt: float | Sequence[float],
-    threshold: Matrix | float,
+    boundaries: Sequence[Boundary],
     operations: Operations = NUMPY,
 ) -> Codes:
-    """The bin of each vector, `(n,)`: 0, 1 for the required emotion, and 2 where it is strong."""
-    against = weights(tilt, len(arrays["scorer.b"]))
-    passes = required(Scorer(arrays, operations)(z), against, operations) > threshold
-    bins: Codes = passes * 1
+    """The bin of each vector, `(n,)`: 0, and from 1 on the required emotions; of a single one, 2
+    where it is strong.
+
+    Of several emotions above their thresholds, the one with the largest margin counts.
+    """
+    posterior = Scorer(arrays, operations)(z)
+    several = required_scores(posterior, boundaries, len(arrays["scorer.b"]), operations)
+    passes = [score > threshold for score, (_, threshold) in zip(several, boundaries, strict=True)]
+    wins = list(passes)
+    if len(boundaries) > 1:
+        margins = [
+            score - threshold for score, (_, threshold) in zip(several, boundaries, strict=True)
+        ]
+        for number, margin in enumerate(margins):
+            for rival in (*margins[:number], *margins[number + 1 :]):
+                wins[number] = wins[number] & (margin > rival)
+    bins: Codes = wins[0] * 1
+    for number, win in enumerate(wins[1:], 2):
+        bins = bins + win * number
     if "strong.w" in arrays:
-        bins = bins + (passes & (z @ arrays["strong.w"] > arrays["strong.b"])) * 1
+        bins = bins + (passes[0] & (z @ arrays["strong.w"] > arrays["strong.b"])) * 1
     return bins

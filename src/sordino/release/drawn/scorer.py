@@ -49,8 +49,8 @@ class Scorer:
     """`(n, d) -> (n, emotions)` posteriors; `arrays` by name, which are part of the arrays of a
     release.
 
-    `scorer.w` `(emotions, genders, d)` and `scorer.b` `(emotions, genders)`; one gender where none
-    is hidden.
+    `scorer.w` `(emotions, groups, d)` and `scorer.b` `(emotions, groups)`: groups are the genders,
+    or the combinations of values of all hidden attributes; one group where none is hidden.
     """
 
     arrays: Mapping[str, NDArray[Any]]
@@ -64,8 +64,9 @@ class Scorer:
         return posterior
 
 
-def weights(tilt: float | Sequence[float], emotions: int) -> Matrix:
-    """The weight of each emotion against the required one, `(emotions,)`; 0 for that itself.
+def weights(tilt: float | Sequence[float], emotions: int, required: int = 1) -> Matrix:
+    """The weight of each emotion against a required one, `(emotions,)`; 0 for all required ones,
+    which are so many.
 
     `tilt` has the logarithms for neutral and each sensitive emotion. A single number t, from an
     earlier version, stands for t and −t of all sensitive ones.
@@ -73,22 +74,49 @@ def weights(tilt: float | Sequence[float], emotions: int) -> Matrix:
     >>> weights([0.0, 0.0], 3).tolist()
     [1.0, 0.0, 1.0]
     """
-    logarithms = [tilt, *[-tilt] * (emotions - 2)] if isinstance(tilt, float | int) else tilt
-    if len(logarithms) != emotions - 1:
+    others = emotions - required
+    logarithms = [tilt, *[-tilt] * (others - 1)] if isinstance(tilt, float | int) else tilt
+    if len(logarithms) != others:
         raise ReleaseError(
-            f"a tilt of {len(logarithms)} weights, expected {emotions - 1}: fit the release again"
+            f"a tilt of {len(logarithms)} weights, expected {others}: fit the release again"
         )
-    against: Matrix = np.insert(np.exp(np.array(logarithms, np.float64)), 1, 0.0)
+    against: Matrix = np.insert(np.exp(np.array(logarithms, np.float64)), [1] * required, 0.0)
     return against
 
 
-def required(posterior: Matrix, against: Matrix, operations: Operations = NUMPY) -> Matrix:
-    """The score of the required emotion, `(n,)`.
+def required(
+    posterior: Matrix, against: Matrix, operations: Operations = NUMPY, column: int = 1
+) -> Matrix:
+    """The score of a required emotion, `(n,)`.
 
     log p_R − log Σ w_e p_e, with p the posteriors `(n, emotions)` in the order of a policy's
-    emotions: neutral, required, sensitive ones. `against` are `weights`, so that neutral and every
-    sensitive emotion fall equally often in the required bin.
+    emotions: neutral, required ones, sensitive ones. `against` are `weights`, so that neutral and
+    every sensitive emotion fall equally often in the bin of the emotion; `column` is its position.
+    Other required emotions have no effect.
     """
     rest = operations.log(posterior @ against + SMALLEST)
-    score: Matrix = operations.log(posterior[:, 1] + SMALLEST) - rest
+    score: Matrix = operations.log(posterior[:, column] + SMALLEST) - rest
     return score
+
+
+class Boundary(NamedTuple):
+    """The boundary of the bin of a required emotion."""
+
+    tilt: float | Sequence[float]
+    """The logarithms of the weights of neutral and of each sensitive emotion (`weights`)."""
+    threshold: Matrix | float
+    """The score above which an utterance may fall in the bin; one number, or one per vector."""
+
+
+def required_scores(
+    posterior: Matrix,
+    boundaries: Sequence[Boundary],
+    emotions: int,
+    operations: Operations = NUMPY,
+) -> list[Matrix]:
+    """The score of each required emotion, `(n,)` each, from posteriors `(n, emotions)`."""
+    count = len(boundaries)
+    return [
+        required(posterior, weights(boundary.tilt, emotions, count), operations, column)
+        for column, boundary in enumerate(boundaries, 1)
+    ]

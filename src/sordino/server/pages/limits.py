@@ -13,7 +13,8 @@ from typing import Any, Final
 from sordino.define import secret_title
 from sordino.server.pages.views import Limit, PolicyLimits
 
-MOST_LIMITS: Final = 20
+MOST_LIMITS: Final = 40
+MOST_CARD_ROWS: Final = 1000  # of a list of the card, with side information
 LONGEST_SECRET: Final = 60  # characters
 
 _SENTENCES: Final = {
@@ -56,7 +57,7 @@ def limits_of(card: Mapping[str, Any], policy: str, required: str) -> PolicyLimi
         for limit in [_limit({"secret": secret, **_mapping(row)}, "measured", "high")]
         if limit is not None
     }
-    return PolicyLimits(policy, required, tuple((tried | bounds).values()))
+    return PolicyLimits(policy, required, tuple((tried | bounds).values())[:MOST_LIMITS])
 
 
 def sentence(limit: Limit) -> str:
@@ -89,4 +90,4 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 
 def _list(value: Any) -> list[Any]:
-    return value[:MOST_LIMITS] if isinstance(value, list) else []
+    return value[:MOST_CARD_ROWS] if isinstance(value, list) else []

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, func, select, true
 from sqlalchemy.orm import Session
 
+from sordino.define import required_title
 from sordino.server.database.tables import (
     BundlePolicy,
     BundleRow,
@@ -68,7 +69,10 @@ def limits_of_user(session: Session, participant_id: int) -> list[PolicyLimits]:
     """The limits of every policy under which a release of a user is stored."""
     policies = _policies(session, _counts(session, participant_id))
     return [
-        replace(limits_of(bundle.card, policy.name, policy.required), bundle=bundle_label(bundle))
+        replace(
+            limits_of(bundle.card, policy.name, required_title(policy.required)),
+            bundle=bundle_label(bundle),
+        )
         for policy, bundle in policies.values()
     ]
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy.orm import Session
 
+from sordino.define import required_title
 from sordino.server.database.tables import BundlePolicy, Participant
 from sordino.server.days import utc_day
 from sordino.server.pages.plots import NARROW, WIDE, TrendPlot, trend_plot
@@ -58,7 +59,7 @@ def policies_with_decisions(session: Session, study_id: int) -> dict[str, str]:
 
 def _view(name: str, item: UserTrend) -> ShownTrend:
     return ShownTrend(
-        emotion=item.required,
+        emotion=required_title(item.required),
         policy=name,
         periods=[
             ShownPeriod(row.first, row.last, row.releases, row.share, row.low, row.high)

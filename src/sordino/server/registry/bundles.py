@@ -18,6 +18,9 @@ from sordino.server.errors import Problem
 from sordino.server.registry.studies import insert
 from sordino.server.store import Store
 
+LONGEST_REQUIRED: Final = 64
+"""Characters of the required emotions of a policy together, as the database stores them."""
+
 LARGEST_BUNDLE: Final = LARGEST_BYTES
 
 _LONGEST_NAME: Final = 100
@@ -56,6 +59,14 @@ def parse_bundle(content: bytes) -> Bundle:
             raise Problem(
                 "bundle", 422, "a card with a NUL character, expected text: write the bundle again"
             )
+    for entry in file.policies.values():
+        if len(entry.policy.required_name) > LONGEST_REQUIRED:
+            raise Problem(
+                "bundle",
+                422,
+                f"required emotions of {len(entry.policy.required_name)} characters, expected at "
+                f"most {LONGEST_REQUIRED} together: use shorter names",
+            )
     return file
 
 
@@ -69,7 +80,7 @@ def _policy(file: Bundle, entry: PolicyEntry, bundle_id: int) -> BundlePolicy:
         bundle_id=bundle_id,
         name=entry.name,
         digest=entry.policy.digest,
-        required=entry.policy.required,
+        required=entry.policy.required_name,
         family=entry.family,
         width=entry.width,
         prototypes=prototypes,

@@ -15,9 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sordino.signal.encoder.encoder import LONGEST_WINDOW
-from sordino.signal.encoder.log_mel import speech_log_mel
-from sordino.signal.encoder.speech import Speech
+from sordino.signal.encoder.speech import Speech, encoder_windows
 from sordino.signal.encoder.weights import load_encoder
 
 POOLED: Final = 4
@@ -74,9 +72,7 @@ def encode_steps(
 
     Raises `AudioError` as `speech_log_mel` does.
     """
-    frames = speech_log_mel(samples)
-    windows = np.array_split(frames, -(-len(frames) // LONGEST_WINDOW))
-    return np.concatenate([pool(encoder(window)) for window in windows])
+    return np.concatenate([pool(encoder(window)) for window in encoder_windows(samples)])
 
 
 def pool(outputs: NDArray[np.float32]) -> NDArray[np.float32]:

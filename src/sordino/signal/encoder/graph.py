@@ -77,7 +77,7 @@ class _Writer:
     def convolve(self, x: Symbol, name: str, stride: int) -> Symbol:
         """A convolution of width 3, with one column of zeros at both ends."""
         weight, bias = (self.weights[f"{name}/{part}"] for part in ("weight", "bias"))
-        numbers, scale = _quantise(weight.reshape(len(weight), -1).T)
+        numbers, scale = quantised(weight.reshape(len(weight), -1).T)
         kernel = self.graph.constant(numbers.T.reshape(weight.shape)).astype(
             np.float32
         )  # (out, in, 3)
@@ -89,15 +89,14 @@ class _Writer:
         op = self.graph.op
         count = op("Squeeze", op("Shape", x, dtype=np.int64, start=0, end=1))
         steps = op("Range", np.array(0), count, np.array(1), dtype=np.int64)
-        numbers, scale = _quantise(self.weights["position_encodings/encodings"])
+        numbers, scale = quantised(self.weights["position_encodings/encodings"])
         return op("Gather", numbers, steps, axis=0).astype(np.float32) * scale
 
     def attend(self, x: Symbol, name: str) -> Symbol:
         op, width = self.graph.op, self.shape.width
         size = width // self.shape.heads
         weight, bias = (self.weights[f"{name}/linear_0/{part}"] for part in ("weight", "bias"))
-        factor = np.ones(3 * width, np.float32)
-        factor[:width] = size**-0.5  # of queries
+        factor = self.shape.query_factor
         values = self.product(
             self.norm(x, name), (weight * factor[:, None]).T, bias * factor
         )  # (positions, 3 width): queries, keys, values
@@ -120,7 +119,7 @@ class _Writer:
 
     def product(self, x: Symbol, weight: NDArray[np.float32], bias: NDArray[np.float32]) -> Symbol:
         """`x @ weight + bias`, with the weights in 8 bits."""
-        integers, scale = _quantise(weight)
+        integers, scale = quantised(weight)
         numbers = self.graph.constant(integers)
         if not self.resident:
             width = self.graph.op("Shape", x, dtype=np.int64, start=1, end=2)
@@ -136,7 +135,8 @@ class _Writer:
         return x * (self.graph.op("Erf", x / np.sqrt(2)) + 1) * 0.5
 
 
-def _quantise(weight: NDArray[np.float32]) -> tuple[NDArray[Any], NDArray[np.float32]]:
+def quantised(weight: NDArray[np.float32]) -> tuple[NDArray[Any], NDArray[np.float32]]:
+    """`sordino.onnx.writer.quantise`, which needs the package onnx."""
     from sordino.onnx.writer import quantise
 
     return quantise(weight)

@@ -56,6 +56,15 @@ class EncoderShape:
         """The number of weights."""
         return sum(int(np.prod(shape)) for shape in self.arrays().values())
 
+    @property
+    def query_factor(self) -> NDArray[np.float32]:
+        """The factor of each value of an attention, `(3 width,)`: queries are divided by the square
+        root of their size.
+        """
+        factor = np.ones(3 * self.width, np.float32)
+        factor[: self.width] = (self.width // self.heads) ** -0.5
+        return factor
+
     def checked(self, arrays: Mapping[str, NDArray[np.generic]]) -> Weights:
         """The arrays of this shape as float32; others are left out.
 

@@ -7,8 +7,9 @@
       encoder a vector every 20 ms: the output of the third layer (`graph`)
     vector    their mean over all windows
 
-A recording is encoded alone: padding and neighbours in a batch would change its values. Speech of
-more than 30 s is encoded in windows, and no attention reaches from one window into another.
+A recording is encoded alone: padding and neighbours in a batch would change its last digits. On a
+GPU, recordings are encoded in batches, and its vectors have a tolerance (`batches`). Speech of more
+than 30 s is encoded in windows, and no attention reaches from one window into another.
 
 The layer and the mean were chosen on RAVDESS and EMO-DB: later layers represent words more than
 voices. The vector identifies speakers and gender, so it is no release.
@@ -16,6 +17,7 @@ voices. The vector identifies speakers and gender, so it is no release.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -79,6 +81,18 @@ class Speech:
     def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         return encode(samples, self.encoder or load_encoder(self.checkpoint))
 
+    def prepare(self, samples: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """The windows of a recording, for `compute_batch`. Raises `AudioError` as a call does."""
+        return encoder_windows(samples)
+
+    def compute_batch(
+        self, recordings: Sequence[Sequence[NDArray[np.float32]]], device: str
+    ) -> list[NDArray[np.float32]]:
+        """The vectors of recordings on a device of PyTorch, from their windows (`batches`)."""
+        from sordino.signal.encoder.batches import load_batch_encoder  # no device of a user has it
+
+        return load_batch_encoder(self.checkpoint, device)(recordings)
+
     @property
     def origin(self) -> dict[str, object]:
         """The model, its licence, the layer and the SHA-256 of its weights, for the card of a
@@ -108,10 +122,18 @@ def encode(samples: NDArray[np.floating], encoder: Encoder) -> NDArray[np.float3
 
     Raises `AudioError` as `speech_log_mel` does.
     """
-    frames = speech_log_mel(samples)
     total, positions = np.zeros(encoder.width), 0
-    for window in np.array_split(frames, -(-len(frames) // LONGEST_WINDOW)):
+    for window in encoder_windows(samples):
         outputs = encoder(window)
         total += outputs.sum(axis=0, dtype=np.float64)
         positions += len(outputs)
     return (total / positions).astype(np.float32)
+
+
+def encoder_windows(samples: NDArray[np.floating]) -> list[NDArray[np.float32]]:
+    """The log mel energies of the speech in a recording, in windows of at most 30 s.
+
+    Raises `AudioError` as `speech_log_mel` does.
+    """
+    frames = speech_log_mel(samples)
+    return np.array_split(frames, -(-len(frames) // LONGEST_WINDOW))

@@ -23,7 +23,7 @@ import functools
 import hashlib
 import importlib.metadata
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
@@ -64,6 +64,7 @@ _WIDTH: Final = 256
 _LAYERS: Final = 3
 _WINDOW_FRAMES: Final = 160
 _STEP_FRAMES: Final = 77
+_BATCH: Final = 1024  # windows on a GPU
 _COVERAGE: Final = 0.75  # of the last window
 _LEVEL: Final = 10 ** (-30 / 20)  # root mean square
 _TRIANGLES: Final = mel_triangles(_BANDS).astype(np.float32)
@@ -117,9 +118,29 @@ class VoicePrint:
         return settings | versions
 
     def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        audio.check_samples(samples)
-        loud = amplify(audio.full_scale(samples))
-        return embed(speech_samples(loud), load_speaker_network())
+        return embed(loud_speech(samples), load_speaker_network())
+
+    def prepare(self, samples: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """The windows of a recording, for `compute_batch`. Raises `AudioError` as a call does."""
+        return mel_windows(loud_speech(samples))
+
+    def compute_batch(
+        self, recordings: Sequence[Sequence[NDArray[np.float32]]], device: str
+    ) -> list[NDArray[np.float32]]:
+        """The vectors of recordings on a device of PyTorch, from their windows. They differ from
+        those of a call by at most 0.00001.
+        """
+        network = load_speaker_network(device)
+        windows = np.stack([window for recording in recordings for window in recording])
+        parts = [network(part) for part in np.array_split(windows, -(-len(windows) // _BATCH))]
+        ends = np.cumsum([len(recording) for recording in recordings])[:-1]
+        return [_unit(part.mean(axis=0)) for part in np.split(np.concatenate(parts), ends)]
+
+
+def loud_speech(samples: NDArray[np.floating]) -> NDArray[np.float32]:
+    """The speech in a recording at a level of −30 dB or more. Raises the errors of `VoicePrint`."""
+    audio.check_samples(samples)
+    return speech_samples(amplify(audio.full_scale(samples)))
 
 
 def amplify(samples: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -135,11 +156,15 @@ def amplify(samples: NDArray[np.floating]) -> NDArray[np.float32]:
 
 def embed(speech: NDArray[np.float32], network: SpeakerNetwork) -> NDArray[np.float32]:
     """The vector of speech at 16 kHz, `(n,) -> (256,)` of unit length."""
+    return _unit(network(np.stack(mel_windows(speech))).mean(axis=0))
+
+
+def mel_windows(speech: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    """The mel energies of the windows of speech, `(160, 40)` each."""
     starts = window_starts(speech.size)
     samples = max(speech.size, (starts[-1] + _WINDOW_FRAMES) * HOP_SAMPLES)
     frames = mel_energies(np.pad(speech, (0, samples - speech.size)))
-    windows = np.stack([frames[start : start + _WINDOW_FRAMES] for start in starts])
-    return _unit(network(windows).mean(axis=0))
+    return [frames[start : start + _WINDOW_FRAMES] for start in starts]
 
 
 def window_starts(samples: int) -> list[int]:
@@ -190,8 +215,8 @@ def read_speaker_weights() -> bytes:
 
 
 @functools.cache
-def load_speaker_network() -> SpeakerNetwork:
-    """The network with its weights, made once in a process. Raises the errors of
+def load_speaker_network(device: str = "cpu") -> SpeakerNetwork:
+    """The network with its weights on a device, made once in a process. Raises the errors of
     `read_speaker_weights`, and `DependencyError` without torch.
     """
     content = read_speaker_weights()
@@ -208,12 +233,13 @@ def load_speaker_network() -> SpeakerNetwork:
         layer.load_state_dict(
             {name: state[prefix + name] for name in layer.state_dict()}, assign=True
         )
-        layer.eval().requires_grad_(False)
+        layer.to(device).eval().requires_grad_(False)
 
     def network(frames: NDArray[np.float32]) -> NDArray[np.float32]:
-        with one_thread(), torch.inference_mode():
-            _, (hidden, _) = lstm(torch.from_numpy(np.ascontiguousarray(frames)))
-            vectors: NDArray[np.float32] = linear(hidden[-1]).relu().numpy()
+        # cuDNN computes recurrent layers with shorter numbers (TF32)
+        with one_thread(), torch.inference_mode(), torch.backends.cudnn.flags(enabled=False):
+            _, (hidden, _) = lstm(torch.from_numpy(np.ascontiguousarray(frames)).to(device))
+            vectors: NDArray[np.float32] = linear(hidden[-1]).relu().cpu().numpy()
         return _unit(vectors)
 
     return network

@@ -54,6 +54,7 @@ from sordino.study.adaptation.evaluation import (
     readings,
 )
 from sordino.study.noise import noises_of
+from sordino.study.policies import check_single
 from sordino.study.protocol import POLICIES, Fitters, Options
 from sordino.study.vectors import feature_vectors
 from sordino.types import Rows, Vectors
@@ -165,6 +166,7 @@ def carry(
         options,
         Fitters.with_registered(fitters),
     )
+    check_single(policies)
     calls = [(policy, name) for policy in policies for name in releases]
     computed = parallel.map(partial(_compute, transfer), calls, jobs=jobs, ordered=True)
     results = list(track(computed, "policies and releases", len(calls)))
@@ -234,7 +236,7 @@ class _Transfer:
         guesses, absent = [], []
         for condition, original, out, reason in self.conditions(space, release, plan.splits):
             if reason:
-                absent.append(Absence(name, policy.required, condition, reason))
+                absent.append(Absence(name, policy.required_name, condition, reason))
                 continue
             before, after = (risk(v[self.target]).role.argmax(axis=1) for v in (original, out))
             guesses.append(tables.emotion(self.target, name, condition, before, after))

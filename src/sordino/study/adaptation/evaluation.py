@@ -67,7 +67,7 @@ class GuessTables:
         }
         defaults = {
             "release": release,
-            "required": self.policy.required,
+            "required": self.policy.required_name,
             "condition": condition,
             "attacker": "",
             "best": True,

@@ -43,6 +43,7 @@ from sordino.study.adaptation.evaluation import (
     folds_of_rows,
     readings,
 )
+from sordino.study.policies import check_single
 from sordino.study.protocol import (
     POLICIES,
     Fitters,
@@ -166,6 +167,7 @@ def guesses_of_users(
     `sordino.attack.PREDICTION_COLUMNS` and `condition`. Raises the errors of the fit.
     """
     settings = (inputs, options, Fitters.with_registered(fitters), histories)
+    check_single(policies)
     calls = [(parts, policy) for parts in inputs.draws for policy in policies]
     outcomes = parallel.map(partial(_compute, settings, releases), calls, jobs=jobs, ordered=True)
     units = list(track(outcomes, "draws and policies", len(calls)))

@@ -42,7 +42,12 @@ from sordino.study.conditions.units import (
     ConditionInputs,
     predictions,
 )
-from sordino.study.policies import check_required, common_emotions
+from sordino.study.policies import (
+    check_required,
+    check_single,
+    common_emotions,
+    resolve_policies,
+)
 from sordino.study.protocol import POLICIES, Fitters, Inputs, Options
 from sordino.study.vectors import feature_vectors
 from sordino.types import Rows
@@ -93,7 +98,9 @@ def evaluate(
     out, features = storage.folder(out), resolve(features)
     options = options or replace(protocol.bundle_options(features), releases=RELEASES)
     _check_tests(features, conditions)
+    corpus, policies = resolve_policies(corpus, policies)
     check_required(policies)
+    check_single(policies)
     emotions, sounds = common_emotions(policies), noises(noise)
     utterances = corpus.with_every_emotion(emotions)
     inputs = _fitting_inputs(corpus, utterances, features, options, emotions, cache, jobs)

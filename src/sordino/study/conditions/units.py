@@ -107,7 +107,7 @@ class _ConditionUnit:
 
     @property
     def name(self) -> str:
-        return f"{self.policy.required}-{self.parts.draw}"
+        return f"{self.policy.required_name}-{self.parts.draw}"
 
     @property
     def seed(self) -> int:
@@ -219,5 +219,5 @@ def _finish(unit: _ConditionUnit) -> Finished:
     unit.settings.fitters.add_attackers()
     with threadpool_limits(1), warnings.catch_warnings():
         # A release with few prototypes warns. The record has their hash.
-        warnings.filterwarnings("ignore", ".* sound like ")
+        warnings.filterwarnings("ignore", ".*( sound like |the scorer models at most)")
         return unit.compute()

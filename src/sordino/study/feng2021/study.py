@@ -60,6 +60,7 @@ def reproduce(
     )
     estimates = measure(guesses, study=STUDY, features=features_name(features), seed=options.seed)
     run = run_record.record(STUDY, inputs, features, options, policies, units)
+    notices = [*run_record.drawn_rows(inputs), *notices]
     run_record.write(
         estimates, run, out, report.page(guesses, estimates, run, notices), latex=latex
     )

@@ -22,7 +22,7 @@ RELEASE_LABELS: Final = {
 """Names of releases that the paper has, beside the paper's names."""
 
 SPACER: Final = Cell("", "gap")
-SENSITIVE: Final = {policy.required: ", ".join(policy.sensitive) for policy in POLICIES}
+SENSITIVE: Final = {policy.required_name: ", ".join(policy.sensitive) for policy in POLICIES}
 
 TableRows = list[list[Cell]]
 
@@ -97,7 +97,7 @@ def table_three(look: Estimates, paper: FengTables, required: str) -> Table:
         [("", 1), ("", 1), ("F1", 5), ("", 1), ("U", 5), ("", 1), ("U among true positives", 2)],
         heads("role", "release", *columns, "", *columns, "", "ours", "95 % interval"),
     ]
-    number_of = {policy.required: number for number, policy in enumerate(POLICIES, 1)}
+    number_of = {policy.required_name: number for number, policy in enumerate(POLICIES, 1)}
     caption = (
         f"Model {number_of[required]}: {model(required)}"
         if required

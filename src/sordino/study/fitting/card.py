@@ -16,7 +16,7 @@ from sordino.features import FEATURE_SETS, Preprocess
 from sordino.features.synthetic_space import SYNTHETIC_SCALE
 from sordino.metrics.bound import Bound
 from sordino.policy import Policy, explain
-from sordino.release import Drawn, Release
+from sordino.release import FITTERS, Drawn, Release, explain_hiding
 from sordino.release.drawn.prototypes import DELTA
 from sordino.report.estimate_table import Estimate, Estimates
 from sordino.report.tables import limits, number
@@ -153,7 +153,7 @@ class FitResult:
             if len(rows):
                 secrets = [secret for secret in result.test[-1].leaks if secret != "speaker"]
                 look = Estimates(rows)
-                auc[name] = dict(leaks(look, "together", result.policy.required, secrets))
+                auc[name] = dict(leaks(look, "together", result.policy.required_name, secrets))
         return auc
 
     def card(self) -> dict[str, Any]:
@@ -247,7 +247,7 @@ def estimate_and_limit(secret: str, bound: Bound) -> str:
 
 def _audit(result: PolicyResult) -> dict[str, Any]:
     return {
-        "policy": explain(result.policy, fitted=True),
+        "policy": [*explain(result.policy, fitted=True), *_hiding(result)],
         "release": result.family,
         "verdict": result.verdict,
         "measured": [_tradeoff(option) for option in result.test],
@@ -260,6 +260,11 @@ def _audit(result: PolicyResult) -> dict[str, Any]:
         **({"rates": dict(result.rates)} if result.rates else {}),
         **_prototypes(result.release),
     }
+
+
+def _hiding(result: PolicyResult) -> list[str]:
+    """The hidden attributes that the release is not fitted against, in words."""
+    return explain_hiding(result.policy, result.family) if result.family in FITTERS else []
 
 
 def _prototypes(release: Release | None) -> dict[str, Any]:

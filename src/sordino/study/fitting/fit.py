@@ -24,11 +24,10 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from sordino import attack, parallel, release, storage
-from sordino.corpora.checks.confounding import confounding
 from sordino.corpora.split import DRAWS, Part, Parts
 from sordino.corpora.table import Corpus
 from sordino.errors import PolicyError, ReleaseError
-from sordino.features import CACHE, Preprocess
+from sordino.features import CACHE, Preprocess, large
 from sordino.metrics.bound import Bound
 from sordino.nn.fit import run_plan
 from sordino.policy import Policy
@@ -38,13 +37,13 @@ from sordino.report.estimate_table import Estimates
 from sordino.report.estimates import measure
 from sordino.signal.feature_sets import AUTOMATIC, check_device, resolve
 from sordino.storage import Location
-from sordino.study import minimum, protocol
+from sordino.study import minimum, protocol, run_record
 from sordino.study.fitting import selection
 from sordino.study.fitting.card import FitResult, JointBounds, PolicyResult
 from sordino.study.fitting.rates import card_rates
 from sordino.study.fitting.rounding import round_to_int8
 from sordino.study.fitting.selection import Tradeoff
-from sordino.study.policies import common_emotions
+from sordino.study.policies import common_emotions, resolve_policies
 from sordino.study.protocol import Fitters, Inputs, Options
 from sordino.study.units import cached, predictions
 from sordino.types import Rows, Vectors
@@ -72,6 +71,7 @@ def fit(
 
     - `features`: a feature set, or a table of vectors (`sordino.features.extract`). The default
       is `speech` where its weights are installed, and `mel` otherwise.
+    - `policies`: where one has `sensitive = "rest"`, the result has the emotions of the corpus.
     - `budget`: the largest accepted AUC of an attacker, in [0.5, 1]. It stands before the budgets
       of the policies. Without any budget, no release is refused.
     - `candidates`: families to choose from under a budget; those of `selection.families` if
@@ -89,11 +89,13 @@ def fit(
     - `jobs`: processes, 0 for one per core. It changes no value.
 
     Raises `FeatureError` for features that no device computes; `PolicyError` for a policy that
-    cannot be fitted, and for policies with different emotions; `CorpusError` or `SplitError` if
-    there are too few speakers.
+    cannot be fitted, policies with different emotions, and a hidden column that the corpus lacks;
+    `CorpusError` or `SplitError` if there are too few speakers.
     """
     features = resolve(features)
     check_device(features)
+    corpus, resolved = resolve_policies(corpus, [*policies.values()])
+    policies = dict(zip(policies, resolved, strict=True))
     emotions = _emotions(corpus.table["emotion"], policies)
     options = replace(options or protocol.bundle_options(features), measured_on="test")
     budgets = {
@@ -176,8 +178,9 @@ class _Procedure:
         self.folder, self.jobs = folder, jobs
         self.fitting = inputs.fitting
         self.preprocess = self.scaling(np.arange(len(inputs.x)))
-        self.z = self.preprocess(inputs.x)
-        self.space = cached(lambda rows: self.scaling(rows)(inputs.x))  # shared by all bounds
+        self.z = large.scale_vectors(self.preprocess, inputs.x)
+        # shared by all bounds
+        self.space = cached(lambda rows: large.scale_vectors(self.scaling(rows), inputs.x))
 
     def scaling(self, rows: Rows) -> Preprocess:
         """The scaled space that these rows decide."""
@@ -245,7 +248,7 @@ class _Procedure:
                 str(name): (int(rows["speaker"].nunique()), len(rows))
                 for name, rows in table.groupby("corpus", sort=False)
             },
-            notices=tuple(confounding(table)),
+            notices=tuple(run_record.data_notices(self.inputs)),
             conditions=self.inputs.conditions,
             public_space=self.inputs.space is not None,
         )
@@ -272,11 +275,11 @@ class _Procedure:
         self, policy: Policy, families: Sequence[str]
     ) -> tuple[pd.DataFrame, tuple[Tradeoff, ...], tuple[str, ...]]:
         """The estimates of these families and of `none` on test speakers, their tradeoffs, and
-        hidden attributes without labels.
+        hidden attributes that no draw could attack.
         """
         guesses, record = self.guesses(policy, families, self.inputs, "test")
         estimates = self.estimates(guesses)
-        unlabelled = sorted({name for unit in record.values() for name in unit["unlabelled"]})
+        unlabelled = sorted(set.intersection(*({*u["unlabelled"]} for u in record.values())))
         tradeoffs = selection.tradeoffs(Estimates(estimates), policy)
         return estimates, tuple(tradeoffs), tuple(unlabelled)
 
@@ -343,7 +346,7 @@ class _Procedure:
         """The guesses of these attackers in one draw, one table per policy."""
         with threadpool_limits(1), warnings.catch_warnings():
             # A release with few prototypes warns. The releases that ship warn once, in `policy`.
-            warnings.filterwarnings("ignore", ".* sound like ")
+            warnings.filterwarnings("ignore", ".*( sound like |the scorer models at most)")
             z: Vectors = protocol.space(self.inputs, parts, self.options)
             corpus, families = self.inputs.corpus, self.options.families
             transform = self.inputs.with_copies(parts.transform)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sordino.define import ROLES
+from sordino.define import ROLES, Role
 from sordino.metrics.prevalence import REST, PassRate
 from sordino.policy import Policy
 from sordino.release import Decisions
@@ -30,7 +30,7 @@ def card_rates(decisions: Decisions, policy: Policy, emotion: NDArray[np.str_]) 
         return fitted.randomised(decisions.factor, (count - 1) / count).card()
 
     masks = {str(name): role == str(name) for name in ROLES}
-    masks[REST] = role != str(policy.role(policy.required))
+    masks[REST] = role != str(Role.REQUIRED)
     return {
         "emotions": {
             label: {"role": str(policy.role(label)), **rate(emotion == label)}

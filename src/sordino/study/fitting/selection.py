@@ -77,10 +77,10 @@ def tradeoffs(look: Estimates, policy: Policy) -> list[Tradeoff]:
     return [
         Tradeoff(
             name,
-            look("utility_auc", name, policy.required, knowledge=Knowledge.SEMI_INFORMED),
-            leaks(look, name, policy.required, secrets),
-            look.emotions(name, policy.required),
-            look.worst_emotion(name, policy.required),
+            look("utility_auc", name, policy.required_name, knowledge=Knowledge.SEMI_INFORMED),
+            leaks(look, name, policy.required_name, secrets),
+            look.emotions(name, policy.required_name),
+            look.worst_emotion(name, policy.required_name),
         )
         for name in look.releases
     ]

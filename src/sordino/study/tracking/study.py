@@ -31,7 +31,12 @@ from sordino.signal.feature_sets import AUTOMATIC, resolve
 from sordino.storage import Location
 from sordino.study import protocol, run_record
 from sordino.study.noise import noises_of
-from sordino.study.policies import check_required, common_emotions
+from sordino.study.policies import (
+    check_required,
+    check_single,
+    common_emotions,
+    resolve_policies,
+)
 from sordino.study.protocol import POLICIES, Fitters, Inputs, Options
 from sordino.study.tracking import report
 from sordino.study.tracking.estimates import tracking_estimates
@@ -92,7 +97,9 @@ def evaluate(
     out, features = storage.folder(out), resolve(features)
     options = options or replace(protocol.bundle_options(features), releases=RELEASES)
     simulation = simulation or Simulation()
+    corpus, policies = resolve_policies(corpus, policies)
     check_required(policies)
+    check_single(policies)
     inputs = fitting_inputs(
         corpus,
         features,
@@ -164,7 +171,7 @@ def bounds_of_test_speakers(
     test = table[(table["condition"] == TEST) & (table["release"] != UNPROTECTED)]
     for key, rows in test.groupby(["release", "required"], sort=False):
         release, required = map(str, key)
-        policy = next(policy for policy in policies if policy.required == required)
+        policy = next(policy for policy in policies if policy.required_name == required)
         positions = rows["row"].to_numpy()
         codes = corpus.secrets(policy, positions)
         secrets = {key: secret for key, secret in codes.items() if not key[1]}

@@ -8,7 +8,7 @@ The attacks have no training speakers, so the direction is that of the data. Wit
 last AUC has a mean of .65 with five women and five men, and one in twenty is above .88. With twelve
 of each the numbers are .60 and .74.
 
-    python benchmarks/decisions.py --fit-on ravdess=data/ravdess --corpus emodb=data/emodb
+    python benchmarks/drawn/decisions.py --fit-on ravdess=data/ravdess --corpus emodb=data/emodb
 
 Without `--corpus`, each third of the speakers is measured by a fit on the other two thirds.
 """
@@ -156,7 +156,7 @@ def figures_of(policy: Policy, corpus: Corpus, passes: NDArray[np.bool_]) -> dic
     gender = pd.Series(corpus.genders()).groupby(corpus.speaker).first()
     return {
         "corpus": corpus.column("corpus")[0],
-        "required": policy.required,
+        "required": policy.required_name,
         "F1": metrics.f1((role == Role.REQUIRED) * 1, passes * 1, "required"),
         "sensitive": folded(role[others] == Role.SENSITIVE, passes[others]),
         "gender": folded((gender == 1).to_numpy(), share.to_numpy()),

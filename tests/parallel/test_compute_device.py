@@ -1,27 +1,27 @@
-"""Networks are trained on the device that a user names, and on no other."""
+"""Work is computed on the device that a user names, and on no other."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
+from sordino import parallel
 from sordino.errors import StudyError
-from sordino.nn import train_on, training_device
-from sordino.nn.training_device import resolve_device
+from sordino.parallel.compute_device import compute_device, compute_on, resolve_device, with_context
 
 
 def test_a_context_decides_the_device() -> None:
-    before = training_device()
-    with train_on("cpu") as device:
-        assert device == training_device() == "cpu"
-    assert training_device() == before
+    before = compute_device()
+    with compute_on("cpu") as device:
+        assert device == compute_device() == "cpu"
+    assert compute_device() == before
 
 
 def test_an_error_ends_the_context() -> None:
-    before = training_device()
-    with pytest.raises(KeyError), train_on("cpu"):
+    before = compute_device()
+    with pytest.raises(KeyError), compute_on("cpu"):
         raise KeyError
-    assert training_device() == before
+    assert compute_device() == before
 
 
 def test_auto_is_a_gpu_only_if_there_is_one() -> None:
@@ -37,3 +37,13 @@ def test_another_device_is_refused() -> None:
 def test_cuda_without_a_gpu_is_refused() -> None:
     with pytest.raises(StudyError, match=r"finds no CUDA device, .*choose cpu"):
         resolve_device("cuda")
+
+
+def _context(_unit: int) -> str:
+    return repr(with_context(abs))
+
+
+def test_workers_have_the_context_of_their_caller() -> None:
+    with compute_on("cpu"):
+        names = list(parallel.map(_context, [0, 1], jobs=2))
+    assert all("'cpu'" in name for name in names)

@@ -1,0 +1,1 @@
+"""Methods of other people, as rows of `sordino compare`; `families` lists them."""
