@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from sordino import attack, metrics, report
+from sordino.attack import row_sampling
 from sordino.corpora import table
 from sordino.corpora.table import Corpus
 from sordino.policy import Policy
@@ -19,7 +20,7 @@ from sordino.release.training_rows import hidden
 from sordino.report.estimate_table import Estimates
 from sordino.report.estimates import measure
 from sordino.testing import POLICY, SyntheticVectors, synthetic_vectors
-from tests.attack.synthetic_scenes import Constant, risk
+from tests.attack.synthetic_scenes import Constant, risk, scene
 
 EVERYTHING = dataclasses.replace(POLICY, hide=("gender", "speaker", "age"))
 
@@ -155,3 +156,26 @@ def test_older_means_older_than_the_median_of_the_speakers_named() -> None:
     ]  # equal ages count as older if no age is above
     assert corpus.older(np.array([4])).tolist() == [-1] * 6  # no age is known
     assert table.make("made", rows.drop(columns="age")).older(np.arange(6)).tolist() == [-1] * 6
+
+
+@pytest.mark.slow
+def test_rare_rows_of_a_hidden_column_are_among_drawn_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(row_sampling, "COMPLETE_ROWS", 50)
+    monkeypatch.setattr(row_sampling, "PARTY_ROWS", 48)
+    data = scene()
+    once = ~data.corpus.table.duplicated("speaker", keep="last")
+    corpus = Corpus("made", data.corpus.table.assign(health=np.where(once, "ill", "well")))
+    result = attack.run(
+        Identity(16),
+        data.z,
+        corpus,
+        data.parts,
+        Policy("sad", ("happy", "angry"), hide=("health",)),
+        ignorant=risk(),
+        families=("linear",),
+        informed=False,
+    )
+    rows = result.predictions.query("target == 'health=well' and truth == 0 and best")
+    assert set(rows["row"]) == set(data.parts.test) & set(np.flatnonzero(once))

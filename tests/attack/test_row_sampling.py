@@ -110,6 +110,30 @@ def test_a_rare_value_keeps_its_speakers() -> None:
     )
 
 
+def test_a_rare_value_of_a_further_secret_keeps_its_speakers() -> None:
+    speaker = np.repeat(np.arange(20_000), 10)
+    rows = np.arange(len(speaker))
+    constant, varying = (speaker < 12).astype(np.intp), (rows % 1000 == 7).astype(np.intp)
+    unknown = np.full(len(speaker), -1)
+    drawn = row_sampling.sample_rows(
+        speaker, speaker % 2, 2500, 0, [constant, varying, unknown, np.arange(len(speaker)) % 24]
+    )
+    assert len(drawn) == 2500
+    for secret in (constant, varying):
+        with_value = np.unique(speaker[drawn][secret[drawn] == 1])
+        assert len(with_value) >= row_sampling.MIN_SPEAKERS_PER_VALUE
+    assert set(counts(speaker, drawn)) <= {4, 5, 6}
+
+
+def test_further_secrets_without_values_change_no_row() -> None:
+    speaker = np.repeat(np.arange(2000), 5)
+    plain, same = (
+        row_sampling.sample_rows(speaker, speaker % 2, 1000, 0, further)
+        for further in ((), [np.full(len(speaker), -1)])
+    )
+    assert (plain == same).all()
+
+
 def test_the_same_seed_draws_the_same_rows() -> None:
     speaker = np.repeat(np.arange(2000), 5)
     first, same, second = (

@@ -145,6 +145,25 @@ def test_secrets_of_a_column_have_bounds_given_the_role() -> None:
     assert sides == ["", "neutral", "required", "sensitive"]
 
 
+def test_each_of_several_required_emotions_is_side_information() -> None:
+    emotions = ["neutral", "neutral", "sad", "sad", "angry", "angry", "fearful", "fearful"]
+    made = people(health=["ill", "well"] * 4)
+    corpus = Corpus("made", made.table.assign(emotion=emotions))
+    keys = corpus.secrets(Policy(("sad", "fearful"), ("angry",), hide=("health",)), EVERY)
+    for target in ("gender", "health=well"):
+        sides = [side for secret, side in keys if secret == target]
+        assert sides == ["", "neutral", "required", "sensitive", "sad", "fearful"]
+        assert keys[target, "fearful"].tolist() == [-1] * 6 + [0, 1]
+
+
+def test_an_emotion_with_the_name_of_a_role_hides_no_role() -> None:
+    emotions = np.repeat(["calm", "neutral", "sad", "angry"], 2)
+    corpus = Corpus("made", people().table.assign(emotion=emotions))
+    keys = corpus.secrets(Policy(("neutral", "sad"), ("angry",), "calm"), EVERY)
+    assert keys["gender", "neutral"].tolist() == [0, 1] + [-1] * 6
+    assert keys["gender", "required neutral"].tolist() == [-1, -1, 0, 1] + [-1] * 4
+
+
 def test_hostile_labels_cannot_imitate_other_secrets() -> None:
     labels = ["x-vs-neutral", " given male", "a=b", "*", "ﬁ", "-", "x" * 99, "é"]
     for name in secrets(people(accent=labels), "accent"):

@@ -20,7 +20,7 @@ from sordino.attack.attackers.kernels import KERNEL_FAMILIES
 from sordino.attack.attackers.screens import SCREEN_FAMILIES
 from sordino.corpora.split import Part, Parts
 from sordino.errors import AttackError
-from sordino.types import Rows
+from sordino.types import Codes, Rows
 
 TIME_LIMIT_SECONDS: Final = 60.0
 """Predicted time on two cores of the default number of rows, for all secrets together. It is half
@@ -145,39 +145,60 @@ def count_rows(
     return rows
 
 
-def sample_rows(speaker: NDArray[Any], secret: NDArray[Any], size: int, seed: int) -> Rows:
+def sample_rows(
+    speaker: NDArray[Any],
+    secret: NDArray[Any],
+    size: int,
+    seed: int,
+    further: Sequence[Codes] = (),
+) -> Rows:
     """Row positions, ascending: all, or a random sample of `size`, the same number per speaker as
     far as there are.
 
     Every speaker is sampled, unless there are more than `MAX_SPEAKERS` and more than one per
     `ROWS_PER_SPEAKER` rows. Then speakers are sampled too, `MIN_SPEAKERS_PER_VALUE` or more of a
     rare value of the secret.
+
+    `further` are other secrets, -1 where unknown. First of all, one row of each value is sampled
+    from as many speakers, also of a value that varies within speakers.
     """
     if len(speaker) <= size:
         return np.arange(len(speaker))
     random = np.random.default_rng(seed)
     order = random.permutation(len(speaker))
+    first = _rows_of_values(speaker[order], [codes[order] for codes in further])
+    order = np.concatenate([order[first], order[~first]])
+    first = np.arange(len(order)) < int(first.sum())
     speakers = pd.factorize(speaker[order])[0]
     turn = pd.Series(speakers).groupby(speakers).cumcount().to_numpy()
     limit = min(size, max(MAX_SPEAKERS, size // ROWS_PER_SPEAKER))
     if speakers.max() >= limit:
         mask = _sample_speakers(speakers, secret[order], limit)
-        order, turn = order[mask], turn[mask]
+        order, turn, first = order[mask], turn[mask], first[mask]
+    turn = np.where(first, -1, turn)
     return np.sort(order[np.argsort(turn, kind="stable")[:size]])
 
 
-def sample_parts(parts: Parts, speaker: NDArray[np.str_], gender: Rows, seed: int) -> Parts:
+def sample_parts(
+    parts: Parts,
+    speaker: NDArray[np.str_],
+    gender: Rows,
+    seed: int,
+    attributes: Sequence[Codes] = (),
+) -> Parts:
     """The rows of a study that its attackers have: all of a party of up to `COMPLETE_ROWS`, and
     `PARTY_ROWS` of a larger one, drawn as those of an audit (`sample_rows`).
 
-    `speaker` and `gender` are those of all rows of the study, `(utterances,)`.
+    `speaker`, `gender` and each of the further `attributes`, whose rare values stay, are those of
+    all rows of the study, `(utterances,)`.
     """
     counts = drawn_counts(parts)
 
     def drawn(party: str, rows: Rows) -> Rows:
         if party not in counts:
             return rows
-        return rows[sample_rows(speaker[rows], gender[rows], PARTY_ROWS, seed)]
+        further = [codes[rows] for codes in attributes]
+        return rows[sample_rows(speaker[rows], gender[rows], PARTY_ROWS, seed, further)]
 
     def part_of(party: str, part: Part) -> Part:
         rows = drawn(party, part.rows)
@@ -199,6 +220,19 @@ def drawn_counts(parts: Parts) -> dict[str, tuple[int, int]]:
         for party, every in rows.items()
         if len(every) > COMPLETE_ROWS
     }
+
+
+def _rows_of_values(speaker: NDArray[Any], secrets: Sequence[Codes]) -> NDArray[np.bool_]:
+    """Whether each row is the first with a value of a secret from one of the first
+    `MIN_SPEAKERS_PER_VALUE` speakers with it.
+    """
+    mask = np.zeros(len(speaker), bool)
+    for codes in secrets:
+        cells = pd.DataFrame({"speaker": speaker, "value": codes})
+        firsts = cells[cells["value"] >= 0].drop_duplicates()
+        turn = firsts.groupby("value").cumcount()
+        mask[firsts.index[turn < MIN_SPEAKERS_PER_VALUE]] = True
+    return mask
 
 
 def _sample_speakers(speakers: Rows, secret: NDArray[Any], limit: int) -> NDArray[np.bool_]:

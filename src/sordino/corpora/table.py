@@ -184,14 +184,20 @@ class Corpus:
         information.
 
         The side information is empty, for gender and hidden columns also the true role, or for an
-        emotion the gender. Age is included where the policy hides it; speakers are older than the
-        median of these rows.
+        emotion the gender. Of several required emotions, each is a further side information: their
+        role alone averages over them. Age is included where the policy hides it; speakers are older
+        than the median of these rows.
         """
         role, gender = self.roles(policy)[rows], self.genders()[rows]
+        known = {name: role == code for code, name in enumerate(ROLES)}
+        if len(policy.required_emotions) > 1:
+            label = self.column("emotion")[rows]
+            known |= {
+                f"required {name}" if name in ROLES else name: label == name
+                for name in policy.required_emotions
+            }
         codes = {("gender", ""): gender}
-        codes |= {
-            ("gender", name): np.where(role == code, gender, -1) for code, name in enumerate(ROLES)
-        }
+        codes |= {("gender", name): np.where(mask, gender, -1) for name, mask in known.items()}
         emotions = {"sensitive-vs-neutral": sensitive_or_neutral(role)} | {
             target: self.against_neutral(policy, emotion)[rows]
             for target, emotion in policy.emotion_targets.items()
@@ -207,8 +213,7 @@ class Corpus:
             codes[(target, "")] = values
             if "=" in target:
                 codes |= {
-                    (target, name): np.where(role == code, values, -1)
-                    for code, name in enumerate(ROLES)
+                    (target, name): np.where(mask, values, -1) for name, mask in known.items()
                 }
         return codes
 

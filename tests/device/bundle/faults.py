@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sordino.onnx.writer import GraphBuilder
-from tests.device.bundle.forged import Files, arrays, card, chance, first
+from tests.device.bundle.forged import Files, arrays, card, chance, first, in_policy
 
 WIDTH = 24
 
@@ -47,6 +47,33 @@ MANY = np.arange(1000, dtype=np.int64)
 
 FAULTS: dict[str, tuple[str, Callable[[Files], None], str]] = {
     "vectors under drawn": ("leace", first(family="drawn"), r"chance 'none', expected 'drawn'"),
+    "sensitive emotions without names": (
+        "drawn",
+        in_policy(sensitive=["rest"]),
+        'sensitive = "rest", expected the names of the sensitive emotions',
+    ),
+    "a level without names": (
+        "drawn",
+        in_policy(required="activation", sensitive=["rest"]),
+        'sensitive = "rest", expected the names',
+    ),
+    "an escape in an emotion": (
+        "drawn",
+        in_policy(required="s\x1b[31mad"),
+        r"an emotion 's\\x1b\[31mad', expected 1 to 200 printable characters",
+    ),
+    "a line in neutral": ("drawn", in_policy(neutral="ca\nlm"), r"an emotion 'ca\\nlm', expected"),
+    "a change of direction": (
+        "drawn",
+        in_policy(sensitive=["a\u202eb"]),
+        r"an emotion 'a\\u202eb', expected",
+    ),
+    "a long emotion": ("drawn", in_policy(sensitive=["x" * 201]), "an emotion 'xxx"),
+    "a hundred and one sensitive emotions": (
+        "drawn",
+        in_policy(sensitive=[f"e{number}" for number in range(101)]),
+        "101 sensitive emotions, expected at most 100",
+    ),
     "no chance": ("drawn", chance(kind="none"), r"chance 'none', expected 'drawn'"),
     "no chance, settings too": (
         "drawn",

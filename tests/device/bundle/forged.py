@@ -48,6 +48,11 @@ def first(**values: Any) -> Callable[[Files], None]:
     return policies(lambda entries: entries[0].update(values))
 
 
+def in_policy(**values: Any) -> Callable[[Files], None]:
+    """Set parts of what the user of the first policy agreed to."""
+    return policies(lambda entries: entries[0]["policy"].update(values))
+
+
 def chance(**values: Any) -> Callable[[Files], None]:
     """Set how chance comes in of the first policy."""
     return policies(lambda entries: entries[0]["chance"].update(values))

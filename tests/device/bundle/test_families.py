@@ -23,7 +23,16 @@ from sordino.policy import Budget, Policy
 from sordino.release import EMBEDDINGS, FITTERS
 from sordino.testing import POLICY
 from tests.device.bundle.faults import FAULTS, NPZ, WIDTH, all_of, first_sign, model
-from tests.device.bundle.forged import Files, arrays, card, chance, first, forged, policies
+from tests.device.bundle.forged import (
+    Files,
+    arrays,
+    card,
+    chance,
+    first,
+    forged,
+    in_policy,
+    policies,
+)
 from tests.device.synthetic_bundles import (
     CARD,
     OTHER,
@@ -40,8 +49,9 @@ from tests.device.synthetic_bundles import (
 def test_a_structure_that_its_family_has_not_is_refused(fault: str, tmp_path: Path) -> None:
     family, change, says = FAULTS[fault]
     path = forged(bundled(family), tmp_path / "forged.sordino", change, policies=None)
-    with pytest.raises(BundleError, match=says):
+    with pytest.raises(BundleError, match=says) as error:
         read(path)
+    assert str(error.value).isprintable()
 
 
 @pytest.mark.parametrize(
@@ -186,6 +196,12 @@ def test_a_policy_runs_with_the_family_that_it_names(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="a policy that asks for 'drawn', expected the family"):
         read(path)
     assert read(forged(bundled("drawn+detail"), tmp_path / "c", first(policy=asks), policies=None))
+
+
+def test_a_hundred_sensitive_emotions_are_read(tmp_path: Path) -> None:
+    change = in_policy(sensitive=[f"é {number}" for number in range(100)])
+    path = forged(bundled("drawn"), tmp_path / "b", change, policies=None)
+    assert len(read(path).policies["mine"].policy.sensitive) == 100
 
 
 def test_one_bad_policy_among_good_ones_refuses_the_bundle(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from sordino.policy import MOST_REQUIRED, Policy
 from sordino.release import Drawn, DrawnFitter
 from sordino.release.drawn.factors import combinations
 from sordino.release.drawn.fit import bounds_of_decisions, crossfit_decisions
+from sordino.release.drawn.secret_bounds import secret_bounds
 from sordino.report.estimate_table import Estimates
 from sordino.report.estimates import measure
 from sordino.testing import SyntheticVectors, synthetic_vectors
@@ -107,6 +108,19 @@ def test_eight_bins_have_the_bound_of_their_shares() -> None:
     assert limit.tv < limit.high < 0.4
     assert limit.auc_high == 0.5 + limit.high - limit.high**2 / 2
     assert MOST_REQUIRED == 7
+
+
+def test_a_swap_among_required_emotions_of_men_has_a_bound() -> None:
+    data = synthetic_vectors(speakers=20, rows=20)
+    emotion, men = data.corpus.column("emotion"), data.corpus.genders() == 1
+    turn = np.arange(len(emotion)) % 20 // 4
+    bins = np.where(emotion == "sad", 1, np.where(emotion == "happy", 2, 0))
+    bins = np.where(men & (turn < 2) & (bins > 0), 3 - bins, bins)
+    secrets = data.corpus.secrets(TWO, np.arange(len(emotion)))
+    limits = secret_bounds(bins, 3, secrets, data.corpus.speaker, 1.0)
+    assert limits["gender", "required"].tv == pytest.approx(0)
+    assert limits["gender", "sad"].tv == pytest.approx(0.4)
+    assert limits["gender", "happy"].tv == pytest.approx(0.4)
 
 
 def test_a_device_tells_which_emotion_was_recognised(tmp_path: Path) -> None:

@@ -110,6 +110,30 @@ def test_a_bound_stands_before_a_measurement_of_the_same_secret() -> None:
     assert "angry and one of neutral speech" in sentence(limits["angry-vs-neutral"])
 
 
+def card_of(**highs: float) -> dict[str, object]:
+    rows = [{"secret": secret, "known": "", "auc_high": high} for secret, high in highs.items()]
+    return {"audit": {"mute": {"bounds": rows}}}
+
+
+def test_the_worst_limits_stay_and_the_others_are_counted() -> None:
+    harmless = {f"accent=a{number}": 0.51 for number in range(2000)}
+    found = limits_of(card_of(**harmless, gender=0.9, age=0.8), "mute", "sad")
+    assert len(found.limits) == 40
+    assert [limit.secret for limit in found.limits[-2:]] == ["gender", "age"]
+    assert found.left_out == 2002 - 40
+
+
+def test_of_names_that_look_the_same_the_worst_is_shown() -> None:
+    names = {f"{'x' * 60}{end}": high for end, high in (("a", 0.99), ("b", 0.55))}
+    found = limits_of(card_of(**names, **{"a_b=c": 0.6, "a b=c": 0.7}), "mute", "sad")
+    assert [limit.high for limit in found.limits] == [0.99, 0.7]
+    assert found.left_out == 2
+    assert "x" * 61 not in sentence(found.limits[0])
+    repeated = [{"secret": "gender", "auc_high": high} for high in (0.99, 0.55)]
+    (limit,) = limits_of({"audit": {"mute": {"bounds": repeated}}}, "mute", "sad").limits
+    assert limit.high == 0.99
+
+
 HOSTILE = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(max_size=5) | st.just("gender"),
     lambda inner: (

@@ -13,9 +13,12 @@ import { FLOAT, INT64 } from "../onnx/shapes.js";
 import type { Bundle, PolicyEntry } from "./bundle.js";
 import { isObject, type Json, numberOf, pythonFloat } from "./json.js";
 import type { NumberArray } from "./npz.js";
+import type { Policy } from "./policy.js";
 
 const WIDEST_VECTOR = 1 << 16;
 const LONGEST_POLICY_NAME = 200;
+const LONGEST_EMOTION = 200;
+const MOST_SENSITIVE = 100;
 const MOST_PROTOTYPES = 1 << 17;
 const LARGEST_EPSILON = 50;
 const LARGEST_NOISE = 1e30;
@@ -91,7 +94,19 @@ export function checkStructure(bundle: Bundle): void {
     if (!PRINTABLE.test(entry.name) || Array.from(entry.name).length > LONGEST_POLICY_NAME) {
       throw new BundleError("a policy whose name is no short text, expected printable characters");
     }
+    checkEmotions(entry.policy);
     new PolicyCheck(bundle, entry).run();
+  }
+}
+
+/** Throws where an emotion has no name that a screen can show, or too many are sensitive. */
+function checkEmotions({ required, neutral, sensitive }: Policy): void {
+  const printable = (name: string) =>
+    PRINTABLE.test(name) && Array.from(name).length <= LONGEST_EMOTION;
+  if (sensitive.join() === "rest" || sensitive.length > MOST_SENSITIVE ||
+    ![...required, neutral, ...sensitive].every(printable)) {
+    throw new BundleError("a policy with other emotions, expected printable names, and up to " +
+      `${MOST_SENSITIVE} sensitive ones: get the bundle again from its author`);
   }
 }
 

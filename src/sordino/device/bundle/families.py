@@ -29,6 +29,12 @@ WIDEST_VECTOR: Final = 1 << 16
 LONGEST_POLICY_NAME: Final = 200
 """Characters of the longest name of a policy."""
 
+LONGEST_EMOTION: Final = 200
+"""Characters of the longest name of an emotion."""
+
+MOST_SENSITIVE: Final = 100
+"""Sensitive emotions of a policy. Corpora have up to a few dozen emotions."""
+
 MOST_PROTOTYPES: Final = 1 << 17
 """The limit of prototypes. One prototype needs six utterances, so this fits the largest corpora."""
 
@@ -159,6 +165,7 @@ class _PolicyCheck:
         structure = self.structure()
         if not _width(entry.width):
             raise self.refuse(f"a width of {_short(entry.width)}", f"1 to {WIDEST_VECTOR} numbers")
+        self.emotions()
         self.release()
         self.chance(structure)
         self.preprocess()
@@ -175,6 +182,21 @@ class _PolicyCheck:
         elif family == "drawn+rae" or family not in families:
             raise self.refuse("an unknown family", ", ".join(families))
         return families[family]
+
+    def emotions(self) -> None:
+        """Raise where an emotion has no name that a screen can show, or too many are sensitive."""
+        policy = self.entry.policy
+        if not policy.is_resolved:
+            raise self.refuse('sensitive = "rest"', "the names of the sensitive emotions")
+        if len(policy.sensitive) > MOST_SENSITIVE:
+            raise self.refuse(
+                f"{len(policy.sensitive)} sensitive emotions", f"at most {MOST_SENSITIVE}"
+            )
+        for name in policy.emotions:
+            if not (name.isprintable() and 0 < len(name) <= LONGEST_EMOTION):
+                raise self.refuse(
+                    f"an emotion {_short(name)}", f"1 to {LONGEST_EMOTION} printable characters"
+                )
 
     def release(self) -> None:
         """Raise where the policy names another release than its entry."""

@@ -7,15 +7,14 @@ is cut.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from sordino.define import secret_title
 from sordino.server.pages.views import Limit, PolicyLimits
 
 MOST_LIMITS: Final = 40
-MOST_CARD_ROWS: Final = 1000  # of a list of the card, with side information
-LONGEST_SECRET: Final = 60  # characters
+LONGEST_TITLE: Final = 60  # characters
 
 _SENTENCES: Final = {
     "gender": "Shown one released vector of a woman and one of a man, {attacker} names the right "
@@ -40,24 +39,28 @@ _ATTACKERS: Final = {
 
 
 def limits_of(card: Mapping[str, Any], policy: str, required: str) -> PolicyLimits:
-    """The limits of one policy: its bounds, and the measured AUC of secrets without a bound."""
+    """The limits of one policy: its bounds, and the measured AUC of secrets without a bound.
+
+    Of more than `MOST_LIMITS`, and of secrets with one title, the worst stay, in the order of the
+    card; the others are counted.
+    """
     audit = _mapping(_mapping(card.get("audit")).get(policy))
-    bounds = {
-        limit.secret: limit
-        for row in _list(audit.get("bounds"))
-        if not _mapping(row).get("known")
-        for limit in [_limit(_mapping(row), "bound", "auc_high")]
-        if limit is not None
-    }
     options = [{}, *_list(audit.get("measured"))]
     measured = _mapping(_mapping(options[-1]).get("leaks"))
-    tried = {
-        limit.secret: limit
-        for secret, row in list(measured.items())[:MOST_LIMITS]
-        for limit in [_limit({"secret": secret, **_mapping(row)}, "measured", "high")]
-        if limit is not None
-    }
-    return PolicyLimits(policy, required, tuple((tried | bounds).values())[:MOST_LIMITS])
+    tried = [
+        _limit({"secret": secret, **_mapping(row)}, "measured", "high")
+        for secret, row in measured.items()
+    ]
+    bounds = [
+        _limit(_mapping(row), "bound", "auc_high")
+        for row in _list(audit.get("bounds"))
+        if not _mapping(row).get("known")
+    ]
+    of_secret = _worst(tried, _secret) | _worst(bounds, _secret)
+    titles = list(_worst(of_secret.values(), _title).values())
+    worst = sorted(range(len(titles)), key=lambda place: -titles[place].high)[:MOST_LIMITS]
+    shown = tuple(titles[place] for place in sorted(worst))
+    return PolicyLimits(policy, required, shown, left_out=len(of_secret) - len(shown))
 
 
 def sentence(limit: Limit) -> str:
@@ -69,10 +72,28 @@ at most 59 of 100 pairs.'
     """
     attacker, words = _ATTACKERS[limit.kind]
     figure = words.format(min(100, math.ceil(100 * round(limit.high, 6))))
-    title = secret_title(limit.secret)
+    title = _title(limit)
     first, against, second = title.partition(" against ")
     form = _SENTENCES.get(limit.secret, _EMOTIONS if against else _OTHER)
     return form.format(attacker=attacker, figure=figure, secret=title, first=first, second=second)
+
+
+def _secret(limit: Limit) -> str:
+    return limit.secret
+
+
+def _title(limit: Limit) -> str:
+    """The name of a secret on the page."""
+    return secret_title(limit.secret)[:LONGEST_TITLE]
+
+
+def _worst(limits: Iterable[Limit | None], name: Callable[[Limit], str]) -> dict[str, Limit]:
+    """The worst limit of each name."""
+    worst: dict[str, Limit] = {}
+    for limit in limits:
+        if limit and (name(limit) not in worst or limit.high > worst[name(limit)].high):
+            worst[name(limit)] = limit
+    return worst
 
 
 def _limit(row: Mapping[str, Any], kind: str, column: str) -> Limit | None:
@@ -82,7 +103,7 @@ def _limit(row: Mapping[str, Any], kind: str, column: str) -> Limit | None:
     if not isinstance(high, (int, float)) or isinstance(high, bool) or not 0 <= high <= 1:
         return None
     people = speakers if type(speakers) is int and 0 <= speakers < 10**6 else None
-    return Limit(secret[:LONGEST_SECRET], kind, max(0.5, float(high)), people)
+    return Limit(secret, kind, max(0.5, float(high)), people)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
@@ -90,4 +111,4 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 
 def _list(value: Any) -> list[Any]:
-    return value[:MOST_CARD_ROWS] if isinstance(value, list) else []
+    return value if isinstance(value, list) else []

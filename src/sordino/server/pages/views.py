@@ -111,6 +111,8 @@ class PolicyLimits:
     limits: Sequence[Limit] = field(default_factory=tuple)
     bundle: str = ""
     """Its name, digest and date (`bundle_label`)."""
+    left_out: int = 0
+    """The number of further limits, none worse than the lowest here or the one of its title."""
 
 
 @dataclass(frozen=True)
