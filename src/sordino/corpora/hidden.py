@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from sordino.corpora.labels import fold, quote, spelling_variants
 from sordino.define import GENDERS
 from sordino.errors import PolicyError
-from sordino.policy import HiddenColumn, Policy, hidden_columns, is_column
+from sordino.policy import HiddenColumn, Policy, hidden_columns, is_column, number_text
 from sordino.progress import listed
 from sordino.types import Codes, Rows
 
@@ -133,8 +133,6 @@ def _above_median(values: NDArray[np.float64], units: Rows) -> Codes:
 def _column_codes(table: pd.DataFrame, entry: str, column: HiddenColumn, rows: Rows) -> ColumnCodes:
     name, edges = column
     if name == "gender":
-        if edges:
-            raise PolicyError(f"hide {entry}: gender has no numbers, expected no edges")
         order = {str(gender): code for code, gender in enumerate(GENDERS)}
         codes = np.array([order.get(label, -1) for label in table["gender"]], np.intp)
         return ColumnCodes(tuple(order), codes)
@@ -266,7 +264,7 @@ def _number_codes(
         units = rows if within else rows[np.unique(speaker[rows], return_index=True)[1]]
         codes = _above_median(numbers, units)
         return ColumnCodes(("up_to_median", "above_median") if (codes >= 0).any() else (), codes)
-    texts = [f"{edge:g}" for edge in edges]
+    texts = list(map(number_text, edges))
     between = [f"{low}_to_{high}" for low, high in pairwise(texts)]
     names = (f"under_{texts[0]}", *between, f"{texts[-1]}_or_more")
     codes = np.where(np.isfinite(numbers), np.digitize(numbers, edges), -1).astype(np.intp)
