@@ -1,6 +1,6 @@
 """Measure the refusal of every hostile bundle of the tests: seconds and memory, a process each.
 
-    python -m benchmarks.device.refusals [--all]
+    PYTHONPATH=. python benchmarks/device/refusals.py [--all]
 
     model      a bundle with a hostile model of `tests/onnx/hostile_models.py`
     structure  a policy that does not fit its family (`tests/device/bundle/faults.py`)

@@ -27,8 +27,8 @@ _MEANING: Final = {
     "decided on the predicted rows",
     "target": "emotion, decision, gender, age, speaker, sensitive-vs-neutral, EMOTION-vs-neutral, "
     "required-vs-rest, membership, intensity or reconstruction",
-    "asked": "emotion, leakage, privacy, privacy-d1, patient, membership, control, verification or "
-    "decision",
+    "asked": "emotion, leakage, privacy, privacy-d1, patient, membership, control, likelihood, "
+    "likelihood-training, likelihood-control, retrained, retrained-clean, verification or decision",
     "k": "number of utterances of one speaker that a patient attacker pools, else 1",
     "draw": "the three-party split, or the tested fold with its seed",
     "row": "row of the utterance in the table of vectors or the corpus; the first row if pooled",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.stats import norm
 
 from sordino import metrics
 from sordino.attack import RetrainResult, membership, pool_scores
@@ -252,3 +253,69 @@ def test_what_cannot_be_planned_or_attacked_is_refused() -> None:
         membership.attack(e, membership.plan(speaker, fold), ["oracle"])
     with pytest.raises(AttackError, match="a vector is not finite"):
         membership.attack(np.full_like(e, np.nan), membership.plan(speaker, fold))
+
+
+def confidences(
+    networks: int, memory: float, seed: int = 0, speakers: int = 40
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Mean confidence of speakers under networks, half of which were trained with each: voices
+    differ far more than memory adds, and networks differ in general confidence.
+    """
+    random = np.random.default_rng(seed)
+    member = np.array([random.permutation(speakers) < speakers // 2 for _ in range(networks // 2)])
+    member = np.concatenate([member, ~member])
+    voice, network = random.normal(0, 3, speakers), random.normal(0, 2, (networks, 1))
+    noise = random.normal(0, 0.5, member.shape)
+    return voice + network + memory * member + noise, member
+
+
+def ratio_auc(memory: float, shadows: int, seed: int = 0) -> float:
+    values, member = confidences(2 + shadows, memory, seed)
+    others = np.delete(np.arange(len(values)), [0, len(values) // 2])  # without the complement
+    score = membership.likelihood_ratio(values[0], values[others], member[others])
+    return metrics.auc(member[0], score)
+
+
+def test_memory_is_found_behind_differences_of_voices() -> None:
+    values, member = confidences(20, memory=1.5)
+    assert metrics.auc(member[0], values[0]) < 0.75  # the loss alone
+    assert ratio_auc(1.5, shadows=18) > 0.95
+    one = np.array([1])  # a shadow without any candidate
+    score = membership.likelihood_ratio(
+        values[0], (values - 1.5 * member)[one], np.zeros((1, 40), bool)
+    )
+    assert metrics.auc(member[0], score) > 0.9
+
+
+def test_without_memory_the_ratio_is_at_chance() -> None:
+    assert np.mean([ratio_auc(0.0, 6, seed) for seed in range(20)]) == pytest.approx(0.5, abs=0.04)
+
+
+def test_the_ratio_is_that_of_two_gaussians() -> None:
+    member = np.array([[1, 0, 1], [1, 0, 0], [0, 1, 1], [0, 1, 0]], dtype=bool)
+    shadows = np.random.default_rng(0).normal(size=(4, 3))
+    target = np.array([0.3, -1.0, 0.7])
+    centred = shadows - shadows.mean(axis=1, keepdims=True)
+    means = [[centred[member[:, u] == side, u].mean() for u in range(3)] for side in (True, False)]
+    residual = centred - np.where(member, *means)
+    spread = np.sqrt((residual**2).sum() / (12 - 6))
+    expected = [
+        norm.logpdf(t, m_in, spread) - norm.logpdf(t, m_out, spread)
+        for t, m_in, m_out in zip(target - target.mean(), *means, strict=True)
+    ]
+    np.testing.assert_allclose(membership.likelihood_ratio(target, shadows, member), expected)
+    louder = membership.likelihood_ratio(target + 5, shadows + np.arange(4)[:, None], member)
+    np.testing.assert_allclose(louder, expected)
+
+
+def test_without_shadows_the_ratio_is_the_order_of_confidence() -> None:
+    target = np.array([0.2, 3.0, -1.0])
+    score = membership.likelihood_ratio(target, np.empty((0, 3)), np.empty((0, 3), bool))
+    assert score.argsort().tolist() == target.argsort().tolist()
+
+
+def test_shadows_of_other_speakers_are_refused() -> None:
+    with pytest.raises(AttackError, match=r"expected twice \(networks, 3\): align the speakers"):
+        membership.likelihood_ratio(np.zeros(3), np.zeros((2, 4)), np.zeros((2, 4), bool))
+    with pytest.raises(AttackError, match="not finite, expected numbers"):
+        membership.likelihood_ratio(np.full(3, np.nan), np.zeros((1, 3)), np.zeros((1, 3), bool))

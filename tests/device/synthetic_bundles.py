@@ -33,7 +33,7 @@ from sordino.release import (
 )
 from sordino.signal.filterbank import filterbank
 from sordino.testing import POLICY, SyntheticVectors, synthetic_vectors
-from tests.release.synthetic_releases import drawing
+from tests.release.synthetic_releases import drawing, renamed
 
 OTHER: Final = Policy(required="happy", sensitive=("sad", "angry"))
 CARD: Final[dict[str, Any]] = {
@@ -131,6 +131,8 @@ SHAPES: Final = {
 def embedding(name: str, shape: str) -> Embedding:
     if name == "drawn":
         return drawing(embedding("general", shape))
+    if name == "dp":
+        return renamed(embedding("general", shape), name)
     at = np.arange(24)
     labels = {"activation": at % 3, "gender": at // 3 % 2, "speaker": at // 3 % 4}
     fitter = EmbeddingFitter(name, SHAPES[shape], Training(epochs=1))

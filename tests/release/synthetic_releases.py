@@ -29,3 +29,8 @@ def drawing(by: Embedding) -> Embedding:
     return Embedding(
         "drawn", by.config | {"task": "activation", "epsilon": "inf"}, by.network, arrays
     )
+
+
+def renamed(embedding: Embedding, name: str) -> Embedding:
+    """The same network under the name of an embedding that has the same parts."""
+    return Embedding(name, embedding.config, embedding.network)

@@ -8,8 +8,9 @@ const [WIDTH, HEIGHT] = [600, 80];
 /** What a policy means, one sentence each. */
 export function policyFacts({ policy, width, prototypes }: Runtime): string[] {
   const sensitive = listed(policy.sensitive);
+  const stay = policy.required.length > 1 ? "stay" : "stays";
   return [
-    `${capital(policy.required)} stays recognisable.`,
+    `${capital(listed(policy.required))} ${stay} recognisable.`,
     `${capital(sensitive)} utterances are released as ${policy.neutral}: an attacker must not ` +
       "distinguish them.",
     policy.hide.length

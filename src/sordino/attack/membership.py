@@ -16,16 +16,21 @@ take any value, because voices differ. So each selection has a *complement*, in 
 speakers of fold 5 are selected. Each speaker is then tested once as a member and once as a
 non-member, by attackers that were trained on the same rows. The mean control of the pair is exactly
 1/2, and an excess of the figure beside it is due to memory and not to voices.
+
+The *likelihood ratio* attack compares the confidence of the attacked network in the recordings of
+a speaker with that of networks whose training set the attacker knows (Carlini et al. 2022, at the
+level of speakers).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logit
 
 from sordino.attack import retraining, splits
 from sordino.attack.attackers.families import QUICK
@@ -37,6 +42,10 @@ UTTERANCE_VALIDATION_SHARE: Final = 1 / 3
 """The share of each label's utterances of fold 4 that is reserved for validation, if there are too
 few speakers to reserve one.
 """
+
+
+PROBABILITY_LIMIT: Final = 1e-6
+"""Probabilities are clipped to this distance from 0 and 1, so that logits are finite."""
 
 
 @dataclass(frozen=True)
@@ -152,6 +161,62 @@ def attack(
     return retraining.retrain_by_plan(
         e, plan.member, plan.speaker, splits.with_validation(*parts), families=families, seed=seed
     )
+
+
+def confidence(probability: NDArray[np.floating[Any]], truth: Rows) -> NDArray[np.float64]:
+    """The logit log p / (1 - p) of the probability of the true class, `(n,)`; NaN for truth -1.
+
+    `probability` is `(n, classes)`, `truth` `(n,)`. Carlini et al. (2022, section IV.C): unlike the
+    probability, the logit is about Gaussian over networks.
+
+    >>> confidence(np.array([[0.5, 0.5], [0.1, 0.9]]), np.array([0, 1])).round(2).tolist()
+    [0.0, 2.2]
+    """
+    p = np.take_along_axis(np.asarray(probability, np.float64), truth[:, None].clip(min=0), 1)[:, 0]
+    values: NDArray[np.float64] = logit(p.clip(PROBABILITY_LIMIT, 1 - PROBABILITY_LIMIT))
+    return np.where(truth >= 0, values, np.nan)
+
+
+def likelihood_ratio(
+    target: NDArray[np.float64], shadows: NDArray[np.float64], member: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Evidence that each of n speakers was in the training of a network, `(n,)`; above 0 for yes.
+
+        t, s_j        mean confidence of a speaker under the network, and under shadow network j,
+                      less the mean over the n speakers
+        m_in, m_out   means of s_j over the shadows with and without the speaker
+        v             mean square of s_j - m over speakers and shadows
+
+        with m_in     ((t - m_out)² - (t - m_in)²) / 2 v: the log ratio of two Gaussians
+        without       t - m_out in units of its spread over speakers; without shadows m_out = 0
+
+    - `target` `(n,)`; `shadows` `(j, n)`; `member` `(j, n)`: whether shadow j was trained with the
+      speaker. Speakers need equally many shadows of each kind, or their numbers reveal membership.
+
+    Carlini et al. (2022, sections IV and VI.C): one variance for all if shadows are few; the second
+    form is their offline attack, of one shadow that of Watson et al. (2022), and without any that
+    of Yeom et al. (2018). Raises `AttackError` for shapes that do not fit and NaN.
+    """
+    n = len(target)
+    if shadows.shape != member.shape or shadows.shape[1:] != (n,):
+        raise AttackError(
+            f"shadows {shadows.shape}, member {member.shape} for {n} speakers, expected twice "
+            f"(networks, {n}): align the speakers"
+        )
+    if not (np.isfinite(target).all() and np.isfinite(shadows).all()):
+        raise AttackError("a confidence is not finite, expected numbers: leave that speaker out")
+    t, s = target - target.mean(), shadows - shadows.mean(axis=1, keepdims=True)
+    with_speaker, without = member.sum(axis=0), (~member).sum(axis=0)
+    m_in = np.where(member, s, 0).sum(axis=0) / with_speaker.clip(min=1)
+    m_out = np.where(member, 0, s).sum(axis=0) / without.clip(min=1)
+    residual = s - np.where(member, m_in, m_out)
+    freedom = residual.size - int((with_speaker > 0).sum() + (without > 0).sum())
+    if with_speaker.all() and without.all() and freedom > 0 and (residual**2).sum() > 0:
+        variance = (residual**2).sum() / freedom
+        return np.asarray(((t - m_out) ** 2 - (t - m_in) ** 2) / (2 * variance))
+    difference = t - m_out
+    spread = difference.std()
+    return np.asarray(difference / (spread if spread > 0 else 1.0))
 
 
 @dataclass(frozen=True)

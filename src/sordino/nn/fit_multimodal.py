@@ -84,6 +84,7 @@ class FittedMultimodal:
     - `health`: the diagnostics of each head by attribute, or by attribute and stream
       (`gender@audio`).
     - `warnings`: reasons against trusting the leakage of this network.
+    - `epsilon`: of differential privacy for each training speaker; infinite without it.
     """
 
     network: Multimodal
@@ -91,6 +92,7 @@ class FittedMultimodal:
     health: Mapping[str, HeadDiagnostics]
     best_epoch: int
     warnings: tuple[str, ...]
+    epsilon: float = math.inf
 
 
 def fit(

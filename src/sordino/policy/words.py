@@ -83,10 +83,11 @@ def _level(policy: Policy) -> list[str]:
 def listed_and(names: Sequence[str]) -> str:
     """Names as the part of a sentence.
 
-    >>> listed_and(["sad", "fearful"]), listed_and(["sad"])
-    ('sad and fearful', 'sad')
+    >>> listed_and(["sad", "happy", "angry"]), listed_and(["sad", "angry"]), listed_and(["sad"])
+    ('sad, happy and angry', 'sad and angry', 'sad')
     """
-    return " and ".join(names)
+    *first, last = names or [""]
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _bins(required: Sequence[str]) -> str:

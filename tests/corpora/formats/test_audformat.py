@@ -127,6 +127,7 @@ def test_a_written_corpus_is_read_again(tmp_path: Path) -> None:
     assert result.table[columns].equals(corpus.table[columns])
     assert result.checksums().tolist() == corpus.checksums().tolist()
     assert package.Database.load(str(folder))["utterances"].df.shape == (3, 5)
+    assert result.notes[0] == "licence in the header: unknown to sordino"
 
 
 class Attack:

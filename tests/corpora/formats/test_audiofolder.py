@@ -138,6 +138,7 @@ def test_a_written_corpus_is_read_again(tmp_path: Path) -> None:
     cut = Path(result.table["file"][1]).read_bytes()
     assert len(cut) == 44 + 2 * 1280
     assert np.isnan(result.table["end"]).all()
+    assert "- manifest: unknown to sordino\n" in (tmp_path / "manifest" / "README.md").read_text()
 
 
 def test_a_folder_with_a_file_is_never_written_into(tmp_path: Path) -> None:

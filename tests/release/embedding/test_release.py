@@ -14,7 +14,7 @@ from sordino.nn.multimodal import Shape
 from sordino.nn.sequences import Sequences
 from sordino.release import EMBEDDINGS, Embedding, EmbeddingFitter, Identity, archive, load
 from sordino.release.embedding.release import noise_of_clips
-from tests.release.synthetic_releases import drawing
+from tests.release.synthetic_releases import drawing, renamed
 
 SHAPE = Shape(audio=6, text=None, kernels=8, gru_width=8)
 
@@ -33,6 +33,8 @@ def fitted(name: str, shape: Shape = SHAPE) -> Embedding:
     torch.set_num_threads(1)
     if name == "drawn":
         return drawing(fitted("general", shape))
+    if name == "dp":
+        return renamed(fitted("general", shape), name)
     fitter = EmbeddingFitter(name, shape, Training(epochs=2))
     return fitter.fit(rows(), labels(), rows(12, 1), labels(12))[0]
 

@@ -13,6 +13,7 @@ from sordino.errors import CorpusError, StudyError
 from sordino.report import COLUMNS
 from sordino.study import jaiswal2020
 from sordino.study.jaiswal2020.estimates import (
+    LIKELIHOOD,
     MEMBERSHIP_CONTROL,
     NULL,
     ON_D1,
@@ -46,13 +47,17 @@ def test_every_figure_has_one_headline_row(
     assert {"uar", "uar_by_gender", "uar_difference", "leakage", "privacy", "membership"} <= set(
         table["metric"]
     )
-    assert set(table["target"]) == {"activation", "gender", "speaker"}
+    assert set(table["target"]) == {"activation", "gender", "membership", "speaker"}
     assert {"", ON_D1, MEMBERSHIP_CONTROL, NULL} <= set(table["condition"])
     assert table["value"].astype(float).notna().all()
 
 
 def test_the_task_is_learned_and_gender_is_recovered(run: Path) -> None:
-    uar = headline(run, metric="uar", release="general")["value"].astype(float).item()
+    uar = (
+        headline(run, metric="uar", release="general", knowledge="ignorant")["value"]
+        .astype(float)
+        .item()
+    )
     assert uar > 0.6
     privacy = headline(
         run, metric="privacy", release="general", knowledge="semi-informed", condition=""
@@ -108,10 +113,11 @@ def test_posteriors_of_several_networks_are_averaged(tmp_path: Path) -> None:
     units = json.loads((out / "run.json").read_text())["units"]
     assert len(units) == 15
     assert all(len(record["networks"]) == 2 for record in units.values())
-    splits = estimates.groupby("metric")["split"].agg(set)
-    assert splits["uar"] == {"all", *"01234"}
+    estimates = estimates[~estimates["condition"].str.startswith("likelihood")]
+    splits = estimates.groupby(["metric", "knowledge"])["split"].agg(set)
+    assert splits["uar", "ignorant"] == {"all", *"01234"}
     folds = {f"{fold} seed {seed}" for fold in range(5) for seed in (0, 1)}
-    assert splits["membership"] == {"all", *folds}
+    assert splits["membership", "semi-informed"] == {"all", *folds}
 
 
 @pytest.mark.slow
@@ -136,3 +142,34 @@ def test_one_level_is_no_task(planted: Corpus, tmp_path: Path) -> None:
     calm = planted.select(np.flatnonzero(planted.column("emotion") == "sad"))
     with pytest.raises((StudyError, CorpusError), match="no labels of activation or valence"):
         jaiswal2020.reproduce(calm, tmp_path, options=QUICK, only=("audio-activation",), cache=None)
+
+
+def test_every_embedding_has_a_ratio_and_its_control(run: Path) -> None:
+    areas = headline(run, metric="auc", target="membership")
+    areas = areas.pivot(index="condition", columns="release", values="value").astype(float)
+    assert set(areas.columns) == {"general", "private", "private+"}
+    assert areas.loc["likelihood ratio, control"].to_numpy() == pytest.approx(0.5, abs=1e-9)
+    assert set(areas.index) == set(LIKELIHOOD.values())
+    rates = headline(run, target="membership", condition="likelihood ratio")
+    assert set(rates["metric"]) == {"auc", "tpr@fpr=0.1"}, "20 speakers, and 1 % needs 100"
+
+
+def test_only_noise_has_a_cost_for_a_user_who_retrains(run: Path) -> None:
+    retrained = headline(run, metric="uar", knowledge="semi-informed")
+    assert set(zip(retrained["release"], retrained["condition"], strict=True)) == {
+        ("general", ""),
+        ("private", ""),
+        ("private+", ""),
+        ("private+", "without noise"),
+    }
+
+
+def test_the_page_has_the_sections_beyond_the_paper(run: Path) -> None:
+    page = (run / "report.html").read_text()
+    for title in (
+        "Membership by likelihood ratios",
+        "A legitimate user with a retrained head",
+        "Tests of differences",
+    ):
+        assert f"{title}</h2>" in page
+    assert "private+ against general" in page

@@ -18,7 +18,7 @@ import re
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ import pandas as pd
 
 from sordino import storage
 from sordino.corpora import inside
+from sordino.corpora.checks.licences import licences
 from sordino.corpora.formats import copies, plain_yaml, sound_tables
 from sordino.corpora.formats.foreign_rows import (
     ALIASES,
@@ -38,7 +39,7 @@ from sordino.corpora.formats.foreign_rows import (
 from sordino.corpora.labels import quote
 from sordino.corpora.table import NUMBERS, Corpus, plain_labels
 from sordino.errors import CorpusError
-from sordino.progress import listed
+from sordino.progress import listed, printable, shorten
 
 _HEADER: Final = "db.yaml"
 LARGEST_TABLE: Final = 1 << 30
@@ -61,7 +62,10 @@ def load(folder: Path, reading: Reading) -> Corpus:
     """
     database = _database(folder)
     with tempfile.TemporaryDirectory() as copy:
-        return _corpus(_Tables(folder, database, Path(copy), reading.columns), reading)
+        corpus = _corpus(_Tables(folder, database, Path(copy), reading.columns), reading)
+    stated = database.license
+    note = (f"licence in the header: {printable(shorten(str(stated), 200))}",) if stated else ()
+    return replace(corpus, notes=(*note, *corpus.notes))
 
 
 def _package() -> Any:
@@ -325,7 +329,8 @@ def write(corpus: Corpus, folder: Path) -> Path:
     """Write a corpus as a database of audformat with copies of its recordings; the folder.
 
     Gender and age are labels of the scheme of the speaker. Parts of a longer recording are stored
-    as files of their own. `load` reads the same labels and sounds.
+    as files of their own. The header has the licence that sordino knows of the corpus. `load` reads
+    the same labels and sounds.
 
     Raises `CorpusError` without the package, for a folder that has a file, and for rows of text.
     """
@@ -339,7 +344,8 @@ def write(corpus: Corpus, folder: Path) -> Path:
         )
     sounds = copies.write(corpus, folder)
     name = re.sub(r"[^A-Za-z0-9._+-]", "_", corpus.name)
-    database = package.Database(name=name, source="sordino", usage="other")
+    (licence,) = licences(names).values()
+    database = package.Database(name=name, source="sordino", usage="other", license=licence)
     speakers: dict[str, dict[str, Any]] = {}
     for row in table.to_dict("records"):
         person = speakers.setdefault(row["speaker"], {"gender": ""})

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from sordino import storage
 from sordino.corpora import sheet
+from sordino.corpora.checks.licences import licences
 from sordino.corpora.formats import copies, json_lines
 from sordino.corpora.formats.foreign_rows import (
     ForeignRow,
@@ -93,8 +94,8 @@ def _rows(folder: Path, table: Path) -> Iterator[ForeignRow]:
 def write(corpus: Corpus, folder: Path) -> Path:
     """Write a corpus as an audiofolder with copies of its recordings; the folder.
 
-    Parts of a longer recording are cut out and stored as files of their own. `load` reads the same
-    labels and sounds.
+    Parts of a longer recording are cut out and stored as files of their own. `README.md` has the
+    licences that sordino knows. `load` reads the same labels and sounds.
 
     Raises `CorpusError` for a folder that has a file, and for rows of text; `AudioError` and
     `StorageError` as the recordings do.
@@ -106,4 +107,8 @@ def write(corpus: Corpus, folder: Path) -> Path:
         line |= {name: row[name] for name in NUMBERS if name in row and not math.isnan(row[name])}
         lines.append(json.dumps(line, ensure_ascii=False))
     storage.write(folder / TABLES[1], "\n".join(lines) + "\n")
+    terms = licences(sorted(set(corpus.table["corpus"])))
+    rows = [f"- {name}: {licence}" for name, licence in terms.items()]
+    card = ["---", "license: other", "---", "", "# Licences of the recordings", "", *rows]
+    storage.write(folder / "README.md", "\n".join(card) + "\n")
     return folder

@@ -87,6 +87,7 @@ CLIP_FAMILIES: Final[dict[str, Structure]] = {
     "private-streams": _EMBEDDING,
     "private-speaker": _EMBEDDING,
     "private-multiple": _EMBEDDING,
+    "dp": _EMBEDDING,
     "private+": Structure("clip-noise", ("out",)),
     "drawn": Structure("clip-drawn", ("bin", "logits"), (2, 4), _PROTOTYPES),
 }

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sordino.errors import ReleaseError
 from sordino.nn.fit_multimodal import FittedMultimodal, Training, fit
+from sordino.nn.fit_private import SpeakerPrivacy, fit_private
 from sordino.nn.labels import TaskLabels
 from sordino.nn.multimodal import Shape, apply
 from sordino.nn.sequences import Sequences
@@ -36,9 +37,10 @@ class EmbeddingFitter:
     - `epsilon`: parameter of randomised response over the bins of `drawn`, which gives local
       differential privacy per clip; infinite for none. Informative bins need 2 or more, which is a
       weak guarantee.
-    - `secret_noise`: whether the noise of the prototypes of `drawn` is that of the operating
-      system, as their privacy requires. Otherwise it follows from the seed: set it for an embedding
-      that is published.
+    - `privacy`: the guarantee of `dp` and its training.
+    - `secret_noise`: whether the noise of the prototypes of `drawn` and of the training of `dp` is
+      that of the operating system, as their privacy requires. Otherwise it follows from the seed:
+      set it for an embedding that is published.
     """
 
     name: str = "private"
@@ -49,6 +51,7 @@ class EmbeddingFitter:
     noise: float = 0.5
     base: str = "private+"
     epsilon: float = float("inf")
+    privacy: SpeakerPrivacy = field(default_factory=SpeakerPrivacy)
     seed: int = 0
     secret_noise: bool = False
 
@@ -79,6 +82,8 @@ class EmbeddingFitter:
         attributes = {"private-speaker": speaker, "private-multiple": {**GENDER, **speaker}}.get(
             self.name, GENDER
         )
+        if self.name == "dp":
+            return replace(self.shape, attributes={}), self.training
         adversarial = self.name not in ("general", "private+")
         shape = replace(
             self.shape,
@@ -101,15 +106,17 @@ class EmbeddingFitter:
         rows.
 
         Labels are codes by task as in `nn.fit_multimodal.fit`: the primary tasks, `gender`, and for
-        `drawn` or a hidden speaker `speaker`, coded from 0 over training speakers. Tasks without a
-        head in this embedding are ignored. The bins of `drawn` are the classes of the first primary
-        task.
+        `drawn`, `dp` or a hidden speaker `speaker`, coded from 0 over training speakers. Tasks
+        without a head in this embedding are ignored. The bins of `drawn` are the classes of the
+        first primary task. `dp` takes a fixed number of steps and reads no validation rows.
 
         Raises `ReleaseError` where the network cannot be trained, and for `drawn` where too few
         speakers have a class.
         """
         if self.name == "drawn":
             return self._fit_drawn(train, labels, validation, validation_labels)
+        if self.name == "dp":
+            return self._fit_private(train, labels)
         speakers = int(np.max(labels["speaker"], initial=0)) + 1 if "speaker" in labels else 2
         shape, training = self.settings(speakers)
         heads = {**shape.primary, **shape.attributes}
@@ -129,6 +136,24 @@ class EmbeddingFitter:
         }
         return Embedding(self.name, config, fitted.network), fitted
 
+    def _fit_private(
+        self, train: Sequences, labels: TaskLabels
+    ) -> tuple[Embedding, FittedMultimodal]:
+        """The network with differential privacy for each speaker, and its epsilon."""
+        speaker = _speaker_labels(labels, "differential privacy for each of them")
+        shape, _ = self.settings(0)
+        labels = {task: labels[task] for task in shape.primary}
+        fitted = fit_private(
+            shape, train, labels, speaker, self.privacy, self.seed, self.secret_noise
+        )
+        config = {
+            "privacy": self.privacy.config,
+            "accounted": None if np.isinf(fitted.epsilon) else round(fitted.epsilon, 4),
+            "shape": asdict(shape),
+            "seed": self.seed,
+        }
+        return Embedding(self.name, config, fitted.network), fitted
+
     def _fit_drawn(
         self,
         train: Sequences,
@@ -137,10 +162,7 @@ class EmbeddingFitter:
         validation_labels: TaskLabels,
     ) -> tuple[Embedding, FittedMultimodal]:
         """The network of `base`, and bins that were chosen on cross-fitted training speakers."""
-        if "speaker" not in labels:
-            raise ReleaseError(
-                "no labels of speaker, expected them for prototypes of several speakers: add them"
-            )
+        _speaker_labels(labels, "prototypes of several speakers")
         task, plain = next(iter(self.shape.primary)), self.plain
         embedding, fitted = plain.fit(train, labels, validation, validation_labels)
 
@@ -160,3 +182,9 @@ class EmbeddingFitter:
         epsilon = "inf" if np.isinf(self.epsilon) else self.epsilon  # JSON has no infinity
         config = embedding.config | {"of": self.base, "task": task, "epsilon": epsilon}
         return Embedding(self.name, config, embedding.network, arrays), fitted
+
+
+def _speaker_labels(labels: TaskLabels, purpose: str) -> NDArray[np.integer[Any]]:
+    if "speaker" not in labels:
+        raise ReleaseError(f"no labels of speaker, expected them for {purpose}: add them")
+    return np.asarray(labels["speaker"])

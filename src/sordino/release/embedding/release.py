@@ -7,6 +7,8 @@ a keyed random draw.
     private-speaker     gradient reversal at a head of the speaker
     private-multiple    gradient reversal at heads of the speaker and of gender
     private+            few dimensions on one scale, with noise in training and in every release
+    dp                  trained for the primary task with differential privacy for each speaker;
+                        it has no head of an attribute
     drawn               one class of the primary task is released, as a mean embedding of several
                         speakers (`fit_bins`)
 
@@ -37,6 +39,7 @@ EMBEDDINGS: Final = (
     "general",
     "private",
     "private+",
+    "dp",
     "drawn",
     "private-streams",
     "private-speaker",

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from sordino import metrics
 from sordino.attack import Null
@@ -30,6 +32,19 @@ MEMBERSHIP_CONTROL: Final = "control"
 
 NULL: Final = "null"
 """The condition of P under shuffled gender. Its limits contain 95 % of the shuffles."""
+
+LIKELIHOOD: Final = {
+    "likelihood": "likelihood ratio",
+    "likelihood-training": "likelihood ratio, training recordings",
+    "likelihood-control": "likelihood ratio, control",
+}
+"""The conditions of membership inference by likelihood ratios, by question."""
+
+RETRAINED: Final = {"retrained": "", "retrained-clean": "without noise"}
+"""The conditions of the primary task by a head that a legitimate user trains, by question."""
+
+FALSE_POSITIVES: Final = (0.1, 0.01)
+"""Rates of false positives q of `tpr@fpr=q`; it needs 1 / q different speakers."""
 
 _ATTACK: Final[dict[str, Any]] = {"knowledge": Knowledge.SEMI_INFORMED, "attacker": "best"}
 EMBEDDING_KEYS: Final = ["features", "task", "release", "condition"]
@@ -61,7 +76,8 @@ def measure_embeddings(
                     part for part in (fixed["condition"], line.pop("condition", "")) if part
                 )
                 lines.append({**fixed, **line, "required": fixed["task"], "condition": condition})
-        lines += [{**fixed, "required": fixed["task"], **line} for line in _nulls(fixed, units)]
+        for line in (*_nulls(fixed, units), *_epsilon(fixed, units)):
+            lines.append({**fixed, "required": fixed["task"], **line})
     estimates = pd.DataFrame(lines).assign(study=STUDY, corpus=corpus, seed=seed)
     words = {"group": "", "attacker": "", "k": ""}
     return (
@@ -94,6 +110,14 @@ def _lines(question: str, table: pd.DataFrame, task: str) -> Iterator[dict[str, 
             table,
             _uar,
             _ATTACK | {"target": "speaker", "metric": "membership", "condition": condition},
+        )
+    elif question in LIKELIHOOD:
+        yield from _likelihood(table, LIKELIHOOD[question])
+    elif question in RETRAINED:
+        where = {"knowledge": Knowledge.SEMI_INFORMED, "target": task, "metric": "uar"}
+        condition = RETRAINED[question]
+        yield from _over_draws(
+            table, _uar, where | {"condition": condition}, secret=False, chance=1 / 3
         )
     else:
         patient = (
@@ -133,6 +157,40 @@ def _emotion(table: pd.DataFrame, task: str) -> Iterator[dict[str, Any]]:
             secret="gender",
             chance=0.0,
         )
+
+
+def _likelihood(table: pd.DataFrame, condition: str) -> Iterator[dict[str, Any]]:
+    """AUC within each network, and rates of true positives over all networks together.
+
+    A rate of false positives q needs 1 / q different speakers that are no members: with fewer, not
+    one of them may be a false positive.
+    """
+    where = {
+        "knowledge": Knowledge.SEMI_INFORMED,
+        "attacker": "likelihood ratio",
+        "target": "membership",
+        "condition": condition,
+    }
+    yield from _over_draws(table, _auc, where | {"metric": "auc"})
+    member, score = table["truth"].to_numpy() == 1, table["score"].to_numpy()
+    for rate in FALSE_POSITIVES:
+        if table.loc[~member, "speaker"].nunique() < 1 / rate:
+            continue
+        statistic = partial(_tpr, member, score, rate)
+        interval = metrics.interval(
+            statistic, table["speaker"], stratum=table["gender"], group=table["truth"]
+        )
+        yield {
+            **where,
+            "metric": f"tpr@fpr={rate:g}",
+            "split": "all",
+            **asdict(interval),
+            "chance": rate,
+        }
+
+
+def _tpr(member: NDArray[np.bool_], score: NDArray[np.float64], rate: float, rows: Rows) -> float:
+    return metrics.tpr_at_fpr(member[rows], score[rows], rate)
 
 
 def decision_bounds(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
@@ -224,12 +282,7 @@ def _over_draws(
 
 def _nulls(fixed: Mapping[str, str], units: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The null of P for one and for several utterances, from the records of the units."""
-    name = "-".join(
-        part
-        for part in (fixed["features"], fixed["task"], fixed["release"], fixed["condition"])
-        if part
-    )
-    records = [record for unit, record in units.items() if unit.rpartition("-")[0] == name]
+    records = _records(fixed, units)
     nulls = [null for record in records for null in record.get("nulls", [])]
     for k in dict.fromkeys(k for null in nulls for k in null):
         mean = Null.mean([Null(tuple(null[k])) for null in nulls])
@@ -248,6 +301,29 @@ def _nulls(fixed: Mapping[str, str], units: Mapping[str, Any]) -> Iterator[dict[
             "low": low,
             "high": high,
             "chance": 0.5,
+        }
+
+
+def _records(fixed: Mapping[str, str], units: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The records of all units of an embedding."""
+    name = "-".join(fixed[key] for key in EMBEDDING_KEYS if fixed[key])
+    return [record for unit, record in units.items() if unit.rpartition("-")[0] == name]
+
+
+def _epsilon(fixed: Mapping[str, str], units: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The largest epsilon of differential privacy that an accountant counted for a speaker."""
+    configs = [
+        network["config"] for record in _records(fixed, units) for network in record["networks"]
+    ]
+    spent = [config["accounted"] for config in configs if config.get("accounted")]
+    if spent:
+        yield {
+            "knowledge": Knowledge.INFORMED,
+            "target": "membership",
+            "metric": "epsilon",
+            "condition": fixed["condition"],
+            "split": "all",
+            "value": max(spent),
         }
 
 

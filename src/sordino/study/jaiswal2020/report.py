@@ -13,7 +13,7 @@ from sordino.report import figures, release_page
 from sordino.report.estimate_table import Estimate
 from sordino.report.page import Block, Page, Picture, Section, Terms, Text, settings
 from sordino.report.tables import Cell, Table, with_interval
-from sordino.study.jaiswal2020 import questions
+from sordino.study.jaiswal2020 import further_tables, questions
 from sordino.study.jaiswal2020.estimates import ON_D1
 from sordino.study.jaiswal2020.tables import (
     FIGURES,
@@ -34,6 +34,8 @@ DESCRIPTIONS: Final = {
     "(Priv-C)",
     "private+": "ours: eight dimensions on one scale, with noise that is drawn once per clip; no "
     "adversary",
+    "dp": "trained for the primary task with DP-SGD, differentially private for each training "
+    "speaker",
     "drawn": "ours: one of the three classes of the task, as a mean embedding of several speakers",
     "private-streams": "the paper's Priv-E: one head of gender on each stream",
     "private-speaker": "the paper's: a head of the speaker's identity",
@@ -53,6 +55,7 @@ def page(estimates: pd.DataFrame, run: Mapping[str, Any], notices: Sequence[str]
     comparisons = compare_embeddings(look)
     sections = [
         Section("Retrained attackers", [Text(_HELD_OUT), *_held_out(look)]),
+        *_further(look, comparisons),
         Section("Bounds on every attacker", _bounds(estimates)),
         Section("The seven questions", [Terms(questions.answers(look))]),
         Section("Table 1", _tables(look, paper, comparisons, run, "1", MAIN, "general", FIGURES)),
@@ -157,6 +160,33 @@ def _tables(
             )
         )
     return [Text(_TABLES), *blocks] if blocks else []
+
+
+def _further(look: Look, comparisons: Comparisons) -> list[Section]:
+    """The sections beyond the paper that this run has figures for."""
+    sections = (
+        (
+            "Membership by likelihood ratios",
+            further_tables.LIKELIHOOD_TEXT,
+            further_tables.likelihood_table(look),
+        ),
+        (
+            "Differential privacy for each speaker",
+            further_tables.PRIVACY_TEXT,
+            further_tables.privacy_table(look),
+        ),
+        (
+            "A legitimate user with a retrained head",
+            further_tables.RETRAINED_TEXT,
+            further_tables.retrained_table(look),
+        ),
+        (
+            "Tests of differences",
+            further_tables.COMPARISONS_TEXT,
+            further_tables.comparisons_table(comparisons),
+        ),
+    )
+    return [Section(title, [Text(text), table]) for title, text, table in sections if table.groups]
 
 
 def _bounds(estimates: pd.DataFrame) -> list[Block]:

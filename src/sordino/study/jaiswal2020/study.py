@@ -198,7 +198,7 @@ def _record(
         "only": list(only),
         "words": Path(words).name if words else "learnt from training transcripts",
         "labels": {name: task.note for name, task in tasks.items()},
-        "options": asdict(options),
+        "options": asdict(options) | {"privacy": options.privacy.config},
     }
     rows = study.rows
     disjoint = [

@@ -45,6 +45,10 @@ FIGURES: Final = (
 """The columns of Table 1 in its order. Tables 2 and 3 have the last three."""
 
 
+COMPARED: Final = (*FIGURES, PaperFigure("P, held out", "privacy"))
+"""The figures of which differences between embeddings are tested."""
+
+
 class JaiswalTables:
     """The paper's Tables 1, 2 and 3.
 
@@ -134,6 +138,8 @@ class Comparison:
     """
     corrected: float
     """p-value of the corrected resampled t-test, adjusted likewise."""
+    pairs: int = 0
+    """The number of paired values: folds, seeds and selections."""
 
     @property
     def mark(self) -> str:
@@ -158,7 +164,7 @@ def compare_embeddings(look: Look) -> dict[tuple[str, str, str, str, PaperFigure
         for task in look.tasks:
             for release, reference in pairs:
                 if look.has(features, task, release) and look.has(features, task, reference):
-                    for figure in FIGURES:
+                    for figure in COMPARED:
                         a, b = (
                             look.folds(features, task, name, figure)
                             for name in (release, reference)
@@ -170,7 +176,7 @@ def compare_embeddings(look: Look) -> dict[tuple[str, str, str, str, PaperFigure
                         corrected.append(corrected_resampled_t(a, b, TEST_SHARE))
     adjusted = [benjamini_hochberg([test.p for test in tests]).p for tests in (plain, corrected)]
     return {
-        key: Comparison(test.difference, float(p), float(sure))
+        key: Comparison(test.difference, float(p), float(sure), test.df + 1)
         for key, test, p, sure in zip(keys, plain, *adjusted, strict=True)
     }
 

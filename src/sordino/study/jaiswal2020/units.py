@@ -24,7 +24,7 @@ from sordino.storage import Location
 from sordino.study.checkpoints import gather_units
 from sordino.study.jaiswal2020.inputs import Material
 from sordino.study.jaiswal2020.protocol import StudyLabels
-from sordino.study.jaiswal2020.variant_run import MEMBERSHIP_QUESTIONS, VariantRun
+from sordino.study.jaiswal2020.variant_run import OF_SELECTIONS, VariantRun
 from sordino.study.jaiswal2020.variants import FEATURE_STREAMS, JaiswalOptions, Variant
 
 COLUMN_TYPES: Final = dict.fromkeys(("row", "truth", "prediction", "k"), int) | {"score": float}
@@ -109,7 +109,7 @@ def _rows_of(table: pd.DataFrame, variant: Variant, computed: Variant) -> pd.Dat
     for name, value in columns_of(computed).items():
         mask &= table[name] == value
     if variant != computed:
-        mask &= ~table["asked"].isin(MEMBERSHIP_QUESTIONS)
+        mask &= ~table["asked"].isin(OF_SELECTIONS)
     return table[mask].assign(condition=variant.condition)
 
 

@@ -9,21 +9,36 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 
 from sordino.attack import RetrainResult, membership, pool_scores, retrain
 from sordino.attack.retraining import as_reader, merge
+from sordino.attack.utility_probes import Rms
 from sordino.errors import AttackError, ReleaseError
 from sordino.nn.fit_multimodal import FittedMultimodal, Training
-from sordino.nn.multimodal import Shape
+from sordino.nn.multimodal import Shape, apply
 from sordino.nn.sequences import Sequences
 from sordino.release import Embedding, EmbeddingFitter
 from sordino.study.jaiswal2020.inputs import Material
+from sordino.study.jaiswal2020.likelihood import (
+    LIKELIHOOD_QUESTIONS,
+    MemberNetwork,
+    likelihood_guesses,
+)
 from sordino.study.jaiswal2020.protocol import StudyLabels
 from sordino.study.jaiswal2020.variants import FEATURE_STREAMS, JaiswalOptions, Variant
 from sordino.types import Rows, Vectors
 
 MEMBERSHIP_QUESTIONS: Final = ("membership", "control")
 """The questions of membership inference, on networks with and without test speakers."""
+
+OF_SELECTIONS: Final = (*MEMBERSHIP_QUESTIONS, *LIKELIHOOD_QUESTIONS)
+"""The questions that are asked once for each selection of speakers."""
+
+HEAD_STRENGTH: Final = 0.03
+"""C of the logistic regression of a legitimate user, as of `attack.utility_probes.intensity`."""
 
 
 class VariantRun:
@@ -91,9 +106,10 @@ class VariantRun:
                 on_d1 = self.gender(embedding, e, draw.d2, draw.train, seed)
                 yield self.table("privacy-d1", on_d1.best, seed)
         yield self.verification(e, seed)
-        if draw.folds and not self.variant.condition:  # of a sweep it would dominate the cost
-            for selection in range(self.options.selections):
-                yield from self.membership(e, network.best_epoch + 1, seed, selection)
+        yield from self.retrained_head(embedding, e, seed)
+        # of a sweep it would dominate the cost
+        if draw.folds and self.variant.reversal is None and not self.variant.tasks:
+            yield from self.membership(embedding, e, network.best_epoch + 1, seed)
 
     def gender(
         self,
@@ -134,7 +150,17 @@ class VariantRun:
         labels = {name: values[train] for name, values in self.study.labels.items()} | {
             "speaker": codes.astype(np.intp)
         }
-        fitter = EmbeddingFitter(self.variant.release, shape, training, self.reversal, seed=seed)
+        privacy = self.options.privacy
+        if self.variant.epsilon is not None:
+            privacy = replace(privacy, epsilon=self.variant.epsilon)
+        fitter = EmbeddingFitter(
+            self.variant.release,
+            shape,
+            training,
+            self.reversal,
+            privacy=privacy,
+            seed=seed,
+        )
         names = [] if stop is None else [name for name in self.study.labels if name != "speaker"]
         stop_labels = {name: self.study.labels[name][stop] for name in names}
         with warnings.catch_warnings():
@@ -210,13 +236,54 @@ class VariantRun:
             parts.append(pd.DataFrame({"row": self.test, **columns}))
         return self.table("verification", pd.concat(parts, ignore_index=True), seed)
 
-    def membership(
-        self, e: Vectors, epochs: int, seed: int, selection: int
-    ) -> Iterator[pd.DataFrame]:
-        """Membership inference on a network that was trained with some of the test speakers, and on
-        one without any (the control).
+    def retrained_head(self, embedding: Embedding, e: Vectors, seed: int) -> Iterator[pd.DataFrame]:
+        """Predictions of the primary task on the test rows by a legitimate user, who trains a
+        logistic regression on released vectors of D1; for an embedding with noise also on vectors
+        without it. The difference is the cost of the noise.
+        """
+        vectors = {"retrained": e}
+        if embedding.network.shape.noise:
+            vectors["retrained-clean"] = apply(embedding.network, self.rows).embedding.numpy()
+        labels = self.study.labels[self.variant.task]
+        train, test = (rows[labels[rows] >= 0] for rows in (self.draw.train, self.test))
+        for question, x in vectors.items():
+            head = make_pipeline(
+                Rms(), LogisticRegression(C=HEAD_STRENGTH, max_iter=2000, class_weight="balanced")
+            )
+            prediction = head.fit(x[train], labels[train]).predict(x[test])
+            table = pd.DataFrame({"row": test, "truth": labels[test], "prediction": prediction})
+            yield self.table(question, table, seed)
 
-        Both networks train for the same number of epochs. If other speakers stopped the first one,
+    def membership(
+        self, embedding: Embedding, e: Vectors, epochs: int, seed: int
+    ) -> Iterator[pd.DataFrame]:
+        """Membership inference on networks that were trained with some of the test speakers, and on
+        `embedding`, which was trained without any (the control).
+        """
+        networks = []
+        for selection in range(self.options.selections):
+            network = self.member_network(epochs, seed, selection)
+            if network is None:
+                continue
+            networks.append(network)
+            vectors = (network.vectors, e)
+            for question, x in zip(MEMBERSHIP_QUESTIONS, vectors, strict=True):
+                attack = membership.attack(x, network.plan, self.options.families, seed)
+                yield self.table(question, attack.best, seed, selection)
+        without = self.confidence(embedding, e)
+        for question, selection, table in likelihood_guesses(networks, without, self.test):
+            yield self.table(question, table, seed, selection)
+
+    def confidence(self, embedding: Embedding, e: Vectors) -> NDArray[np.float64]:
+        """The confidence of the embedding's own head in the true class of every row."""
+        task = self.variant.task
+        return membership.confidence(embedding.primary(e)[task], self.study.labels[task])
+
+    def member_network(self, epochs: int, seed: int, selection: int) -> MemberNetwork | None:
+        """A network that was trained with some of the test speakers; None where it cannot be, with
+        the reason in the record.
+
+        It trains for as many epochs as the network of the control. If other speakers stopped it,
         and the attacker were trained on these, they would not be unknown to the network. An odd
         selection is the complement of the selection before.
         """
@@ -236,18 +303,16 @@ class VariantRun:
             embedding, _ = self.fit(rows, train, None, seed, replace(self.training, epochs=epochs))
         except (AttackError, ReleaseError) as error:  # speakers with one utterance
             self.skip(f"membership of selection {selection}", seed, error)
-            return
-        with_members = embedding(rows, key=seed)
-        for question, vectors in zip(MEMBERSHIP_QUESTIONS, (with_members, e), strict=True):
-            attack = membership.attack(vectors, plan, self.options.families, seed)
-            yield self.table(question, attack.best, seed, selection)
+            return None
+        vectors = embedding(rows, key=seed)
+        return MemberNetwork(selection, plan, vectors, self.confidence(embedding, vectors))
 
     def table(
         self, question: str, guesses: pd.DataFrame, seed: int, selection: int = 0
     ) -> pd.DataFrame:
         """Guesses with the question and the draw."""
         draw = str(self.number) + (f" seed {seed}" if self.options.seeds > 1 else "")
-        if self.options.selections > 1 and question in MEMBERSHIP_QUESTIONS:
+        if self.options.selections > 1 and question in OF_SELECTIONS:
             draw += f" selection {selection}"
         defaults: dict[str, Any] = {"attacker": "", "score": np.nan, "k": 1}
         missing = {name: value for name, value in defaults.items() if name not in guesses.columns}

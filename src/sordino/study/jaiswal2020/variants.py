@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Final, Literal
 
 from sordino import attack
 from sordino.errors import StudyError
+from sordino.nn.fit_private import SpeakerPrivacy
 
 FEATURE_STREAMS: Final = {"audio": ("audio",), "text": ("text",), "both": ("audio", "text")}
 """Values of the column `features` of the estimates, and their streams."""
@@ -22,6 +24,7 @@ LAMBDAS: Final = (0.3, 0.5, 0.75, 1.0)
 """The paper's grid of strengths of the reversal."""
 
 EXTRA: Final = {
+    "dp": "dp",
     "drawn": "drawn",
     "speaker": "private-speaker",
     "multiple": "private-multiple",
@@ -37,6 +40,9 @@ SECTIONS: Final = (
 )
 """Values of `--only`: the paper's variants by stream and task, then its further questions."""
 
+NAMED_ONLY: Final = ("dp",)
+"""Sections that run only if `--only` names them, since they need an extra of their own."""
+
 
 @dataclass(frozen=True)
 class JaiswalOptions:
@@ -48,6 +54,7 @@ class JaiswalOptions:
     - `normalise`: normalisation of the audio: by `speaker` (the paper), `utterance`, `corpus`, or
       `running`.
     - `reversal`: lambda of every adversary.
+    - `privacy`: the guarantee of `dp` for each training speaker, and its training.
     - `seeds`: networks per fold. Their posteriors are averaged.
     - `families`: attackers; the best is chosen on the attacker's own speakers.
     - `patient`: utterances of one speaker that a patient attacker pools.
@@ -62,6 +69,7 @@ class JaiswalOptions:
     features: str = "filterbank"
     normalise: Literal["speaker", "utterance", "corpus", "running"] = "speaker"
     reversal: float = 0.5
+    privacy: SpeakerPrivacy = field(default_factory=SpeakerPrivacy)
     seeds: int = 1
     families: tuple[str, ...] = attack.QUICK
     patient: int = 20
@@ -80,7 +88,9 @@ class JaiswalOptions:
 
 @dataclass(frozen=True)
 class Variant:
-    """One embedding: streams, primary task and fitter; `reversal` if a sweep varies it."""
+    """One embedding: streams, primary task and fitter; `reversal` or `epsilon` if they differ from
+    those of the options.
+    """
 
     features: str
     task: str
@@ -88,12 +98,15 @@ class Variant:
     reversal: float | None = None
     tasks: tuple[str, ...] = ()
     """Primary tasks beside `task`."""
+    epsilon: float | None = None
 
     @property
     def condition(self) -> str:
         """The value of the column `condition`: a setting that a sweep varies."""
         if self.tasks:
             return f"tasks={'+'.join((self.task, *self.tasks))}"
+        if self.epsilon is not None:
+            return f"epsilon={self.epsilon:g}"
         return "" if self.reversal is None else f"lambda={self.reversal:g}"
 
     @property
@@ -107,8 +120,8 @@ class Variant:
 def select_variants(
     streams: Sequence[str], tasks: Sequence[str], only: Sequence[str] = ()
 ) -> list[Variant]:
-    """The variants of the sections `only`, or of all sections, for the streams and tasks of a
-    corpus.
+    """The variants of the sections `only`, or of all sections but `NAMED_ONLY`, for the streams and
+    tasks of a corpus.
 
     Raises `StudyError` for an unknown section, and if the corpus can answer no section.
     """
@@ -117,7 +130,7 @@ def select_variants(
         raise StudyError(
             f"--only {', '.join(unknown)}: expected some of {', '.join(SECTIONS)}: choose from them"
         )
-    sections = only or SECTIONS
+    sections = only or [section for section in SECTIONS if section not in NAMED_ONLY]
     features = [name for name, parts in FEATURE_STREAMS.items() if set(parts) <= set(streams)]
     variants: list[Variant] = []
     for name, task in product(features, [task for task in TASKS if task in tasks]):
@@ -126,6 +139,8 @@ def select_variants(
         for section, release in EXTRA.items():
             if section in sections and (section != "streams" or name == "both"):
                 variants.append(Variant(name, task, release))
+        if "dp" in sections:  # the same training without noise is its reference
+            variants.append(Variant(name, task, "dp", epsilon=math.inf))
         if "sweep" in sections:
             variants += [Variant(name, task, "private", strength) for strength in LAMBDAS]
         if "tasks" in sections:
