@@ -79,8 +79,8 @@ def test_a_policy_that_keeps_a_level_stands_alone() -> None:
         ACTIVATION.resolve(EMOTIONS)
 
 
-def test_an_emotion_of_the_name_of_a_level_is_an_emotion() -> None:
-    policy = Policy("activation", ("angry",))
+def test_a_stored_emotion_of_the_name_of_a_level_is_an_emotion() -> None:
+    policy = Policy("activation", ("angry",), stored=True)
     assert not policy.keeps_level
     assert policy.resolve(["x"]) == policy
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sordino.cli.output import write_json
 from sordino.define import secret_title
+from sordino.policy import ATTRIBUTES
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -43,8 +44,8 @@ def print_results(fitted: FitResult, terminal: Console) -> None:
             title = f"{name}: test speakers"
             terminal.print(_table(title, release.test, release.budget, _bound(release)))
         unlabelled = [
-            f"{secret_title(secret)} is hidden but not labelled"
-            f"{', or of too few speakers' if '=' in secret else ''}: it could not be checked."
+            f"{secret_title(secret)} is hidden but not labelled{_or_scarce(secret)}: it could not "
+            "be checked."
             for secret in release.unlabelled
         ]
         _print_plain((release.verdict, *unlabelled), terminal)
@@ -52,6 +53,12 @@ def print_results(fitted: FitResult, terminal: Console) -> None:
         (*_joint_lines(fitted), *fitted.notices, f"Commercial use: {fitted.commercial_use}."),
         terminal,
     )
+
+
+def _or_scarce(secret: str) -> str:
+    if "=" in secret:
+        return ", or of too few speakers"
+    return "" if secret in ATTRIBUTES else ", or has one value"
 
 
 def print_rounding(fitted: FitResult, terminal: Console) -> None:

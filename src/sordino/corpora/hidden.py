@@ -11,8 +11,9 @@ over their utterances.
 
 from __future__ import annotations
 
-import re
+import hashlib
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
@@ -21,9 +22,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sordino.corpora.labels import fold, quote, spelling_variants
 from sordino.define import GENDERS
 from sordino.errors import PolicyError
-from sordino.policy import HiddenColumn, Policy, hidden_columns, is_column
+from sordino.policy import HiddenColumn, Policy, hidden_columns, is_column, number_text
 from sordino.progress import listed
 from sordino.types import Codes, Rows
 
@@ -33,6 +35,9 @@ MOST_VALUES: Final = 12
 MOST_CROSSED_VALUES: Final = 24
 """Combinations of values of an intersection."""
 
+MOST_NAME: Final = 40
+"""Characters of the name of a value."""
+
 MOST_NUMBER_LABELS: Final = 10
 """Labels that are numbers with more distinct values than this are split at their median."""
 
@@ -41,7 +46,7 @@ class ColumnCodes(NamedTuple):
     """The values of a column or an intersection."""
 
     names: tuple[str, ...]
-    """The values in the order of their codes: letters, digits, dots and `_`."""
+    """The names of the values in the order of their codes (`value_name`)."""
     codes: Codes
     """The code of each utterance, -1 where unknown, `(utterances,)`."""
 
@@ -54,6 +59,7 @@ def attribute_secrets(table: pd.DataFrame, policy: Policy, rows: Rows) -> dict[s
     secret `COLUMN=VALUE`, against all other values; for two values the second one alone. `table` is
     that of a corpus. Raises `PolicyError` as `check_hidden_columns` does.
     """
+    _check_titles(policy)
     secrets = {"age": older(table, rows)} if "age" in policy.hide else {}
     for entry in policy.columns:
         names, codes = entry_codes(table, entry, rows)
@@ -65,9 +71,11 @@ def attribute_secrets(table: pd.DataFrame, policy: Policy, rows: Rows) -> dict[s
 
 def check_hidden_columns(table: pd.DataFrame, policies: Sequence[Policy]) -> None:
     """Raise `PolicyError` where policies hide a column that the table of a corpus lacks, one with
-    more than 12 values, or an intersection with more than 24 combinations.
+    more than 12 values or with two spellings of a value, an intersection with more than 24
+    combinations, or two columns of one policy that differ in `_` alone.
     """
     for policy in policies:
+        _check_titles(policy)
         for entry in policy.columns:
             entry_codes(table, entry, np.arange(len(table)))
 
@@ -125,8 +133,6 @@ def _above_median(values: NDArray[np.float64], units: Rows) -> Codes:
 def _column_codes(table: pd.DataFrame, entry: str, column: HiddenColumn, rows: Rows) -> ColumnCodes:
     name, edges = column
     if name == "gender":
-        if edges:
-            raise PolicyError(f"hide {entry}: gender has no numbers, expected no edges")
         order = {str(gender): code for code, gender in enumerate(GENDERS)}
         codes = np.array([order.get(label, -1) for label in table["gender"]], np.intp)
         return ColumnCodes(tuple(order), codes)
@@ -145,15 +151,30 @@ def _column_codes(table: pd.DataFrame, entry: str, column: HiddenColumn, rows: R
             f"hide {entry}: column {name} has labels that are no numbers, expected numbers for "
             "edges: leave the edges out"
         )
-    values = cells.map(value_name)
-    names = tuple(sorted(set(values) - {""}))
-    if len(names) > MOST_VALUES:
+    values = [text if fold(text) else "" for text in map(str.strip, cells.astype(str))]
+    labels = sorted({*values} - {""}, key=lambda label: (value_name(label), label))
+    if len(labels) > MOST_VALUES:
         raise PolicyError(
-            f"hide {entry}: column {name} has {len(names)} values, expected at most {MOST_VALUES}: "
-            "group them in another column of the manifest"
+            f"hide {entry}: column {name} has {len(labels)} values, expected at most "
+            f"{MOST_VALUES}: group them in another column of the manifest"
         )
-    order = {value: code for code, value in enumerate(names)}
-    return ColumnCodes(names, np.array([order.get(value, -1) for value in values], np.intp))
+    order = {label: code for code, label in enumerate(labels)}
+    codes = np.array([order.get(value, -1) for value in values], np.intp)
+    return ColumnCodes(_names(f"hide {entry}: column {name}", labels, values), codes)
+
+
+def _names(where: str, labels: Sequence[str], values: Sequence[str]) -> tuple[str, ...]:
+    """The names of labels. Raises `PolicyError` for labels that look alike or have one name."""
+    if problem := spelling_variants(Counter(filter(None, values))):
+        raise PolicyError(f"{where}: {problem}")
+    names = tuple(map(value_name, labels))
+    for (first, name), (second, other) in pairwise(zip(labels, names, strict=True)):
+        if name == other:
+            raise PolicyError(
+                f"{where}: {quote(first)} and {quote(second)} have the name {name}, expected a "
+                "name for each value: write one of them with other letters"
+            )
+    return names
 
 
 def columns_with_labels(table: pd.DataFrame) -> list[str]:
@@ -169,19 +190,53 @@ def columns_with_labels(table: pd.DataFrame) -> list[str]:
     return columns
 
 
-def value_name(label: object) -> str:
-    """A label as a part of the name of a secret: letters and digits of any language, dots and `_`.
+def value_name(label: str) -> str:
+    """A label as a part of the name of a secret: letters and digits of any language, dots and `_`,
+    at most 40 characters.
 
-    >>> value_name("Scottish English"), value_name(" x-vs-neutral "), value_name("")
-    ('scottish_english', 'x_vs_neutral', '')
+    Spaces, and dashes inside, become `_`. Signs become their names in Unicode, so that `HIV+` and
+    `HIV-` differ. A longer name ends with the start of the SHA-256 of the label.
+
+    >>> value_name("Scottish English"), value_name(" x-vs-neutral "), value_name("C++")
+    ('scottish_english', 'x_vs_neutral', 'c_plus_sign_plus_sign')
     """
-    text = unicodedata.normalize("NFKC", str(label)).casefold()
-    return re.sub(r"[^\w.]+", "_", text)[:40].strip("_")
+    text = " ".join(unicodedata.normalize("NFKC", label).casefold().split())
+    inside = range(1, len(text) - 1)
+    parts = [
+        "_" if sign in " -" and position in inside else _spelled(sign)
+        for position, sign in enumerate(text)
+    ]
+    name = "_".join(filter(None, "".join(parts).split("_")))
+    if len(name) <= MOST_NAME and name:
+        return name
+    digest = hashlib.sha256(label.strip().encode(errors="surrogatepass")).hexdigest()[:8]
+    return f"{name[: MOST_NAME - 9]}_{digest}".strip("_")
+
+
+def _spelled(sign: str) -> str:
+    """A letter, digit, mark, dot or `_` as it is, and the name of any other sign."""
+    if sign.isalnum() or sign in "._" or unicodedata.category(sign).startswith("M"):
+        return sign
+    name = unicodedata.name(sign, f"u{ord(sign):x}").lower()
+    return f"_{name.replace(' ', '_').replace('-', '_')}_"
 
 
 def _title(entry: str) -> str:
     """The columns of an entry, without edges."""
     return "*".join(column.replace(" ", "_") for column, _ in hidden_columns(entry))
+
+
+def _check_titles(policy: Policy) -> None:
+    """Raise `PolicyError` for two columns with one title."""
+    columns = {name for entry in policy.columns for name, _ in hidden_columns(entry)}
+    titles = Counter(_title(name) for name in columns)
+    for title, count in titles.items():
+        if count > 1:
+            alike = sorted(name for name in columns if _title(name) == title)
+            raise PolicyError(
+                f"hide has {listed([quote(name) for name in alike])}, whose secrets have one name, "
+                "expected columns that differ in more than _: rename one in the manifest"
+            )
 
 
 def _numbers(cells: pd.Series, wanted: bool) -> NDArray[np.float64] | None:
@@ -209,7 +264,7 @@ def _number_codes(
         units = rows if within else rows[np.unique(speaker[rows], return_index=True)[1]]
         codes = _above_median(numbers, units)
         return ColumnCodes(("up_to_median", "above_median") if (codes >= 0).any() else (), codes)
-    texts = [f"{edge:g}" for edge in edges]
+    texts = list(map(number_text, edges))
     between = [f"{low}_to_{high}" for low, high in pairwise(texts)]
     names = (f"under_{texts[0]}", *between, f"{texts[-1]}_or_more")
     codes = np.where(np.isfinite(numbers), np.digitize(numbers, edges), -1).astype(np.intp)

@@ -41,11 +41,13 @@ SPEAKERS_PER_LIMIT: Final = 8
 SPEAKERS_PER_GROUP: Final = 2
 """Speakers with each value of a secret that a limit needs."""
 
+NO_BOUND: Final = "no bound, because it varies within some speakers, but not within most"
+
 
 @dataclass(frozen=True)
 class Bound:
     """The estimated total variation for one secret, and its upper limit at 95 %; NaN with too few
-    speakers.
+    speakers. Both are NaN for a secret that varies within some speakers, but not within most.
     """
 
     tv: float
@@ -57,6 +59,15 @@ class Bound:
     """The speakers that the limit needs eight of: those with both values of a secret that varies
     within speakers, or all.
     """
+
+    @property
+    def absence(self) -> str:
+        """Why there is no bound, in words; empty where there is one.
+
+        >>> Bound(0.1, 0.2, 2, 0.55, 20).absence
+        ''
+        """
+        return "" if np.isfinite(self.tv) else NO_BOUND
 
     @property
     def auc_high(self) -> float:

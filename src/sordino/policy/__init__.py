@@ -2,8 +2,23 @@
 
 from sordino.policy.budget import Budget
 from sordino.policy.file import read
-from sordino.policy.hidden import ATTRIBUTES, LEVEL_COLUMN, HiddenColumn, hidden_columns, is_column
-from sordino.policy.policy import KEPT_LEVELS, MOST_REQUIRED, REST, Knobs, Policy, from_dict
+from sordino.policy.hidden import (
+    ATTRIBUTES,
+    LEVEL_COLUMN,
+    HiddenColumn,
+    hidden_columns,
+    is_column,
+    number_text,
+)
+from sordino.policy.policy import (
+    KEPT_LEVELS,
+    MOST_REQUIRED,
+    MOST_SENSITIVE,
+    REST,
+    Knobs,
+    Policy,
+    from_dict,
+)
 from sordino.policy.words import explain
 
 __all__ = [
@@ -11,6 +26,7 @@ __all__ = [
     "KEPT_LEVELS",
     "LEVEL_COLUMN",
     "MOST_REQUIRED",
+    "MOST_SENSITIVE",
     "REST",
     "Budget",
     "HiddenColumn",
@@ -20,5 +36,6 @@ __all__ = [
     "from_dict",
     "hidden_columns",
     "is_column",
+    "number_text",
     "read",
 ]

@@ -29,6 +29,7 @@ MOST_EDGES: Final = 7
 """Edges between the ranges of a column of numbers."""
 
 _COLUMN: Final = re.compile(r"[a-z][a-z0-9_ -]{0,39}")
+_NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?")
 _NO_ATTRIBUTE: Final = ("file", "start", "end", "emotion", "copy", "scale")
 _FORMS: Final = (
     "expected a column, such as accent, a column with edges, such as age:30,50, or columns joined "
@@ -84,7 +85,43 @@ def hidden_columns(entry: str) -> tuple[HiddenColumn, ...]:
             f"hide {quoted(entry)}: a speaker has one value of each attribute, expected `speaker` "
             "alone: write it as a separate entry"
         )
+    if any(column.column == "gender" and column.edges for column in columns):
+        raise PolicyError(
+            f"hide {quoted(entry)}: gender has no numbers, expected no edges: leave them out"
+        )
     return columns
+
+
+def check_twice(entries: Iterable[str]) -> None:
+    """Raise `PolicyError` for two entries of the same columns and edges, in any order."""
+    seen: dict[frozenset[HiddenColumn], str] = {}
+    for entry in entries:
+        columns = frozenset(hidden_columns(entry))
+        if columns in seen:
+            raise PolicyError(
+                f"hide has {quoted(seen[columns])} and {quoted(entry)}, expected each once: remove "
+                "one of them"
+            )
+        seen[columns] = entry
+
+
+def is_plain(name: str) -> bool:
+    """Whether a text has the form of the name of a column or an emotion: 1 to 40 letters a to z,
+    digits, spaces, `-` and `_`, with a letter first.
+
+    >>> is_plain("first language"), is_plain("emotion"), is_plain("a*b"), is_plain("")
+    (True, True, False, False)
+    """
+    return bool(_COLUMN.fullmatch(name))
+
+
+def number_text(number: float) -> str:
+    """The shortest text that reads back to the same number.
+
+    >>> number_text(30.0), number_text(1234567.5), number_text(0.1)
+    ('30', '1234567.5', '0.1')
+    """
+    return repr(float(number)).removesuffix(".0")
 
 
 def is_column(name: str) -> bool:
@@ -93,12 +130,12 @@ def is_column(name: str) -> bool:
     >>> is_column("first language"), is_column("emotion"), is_column("a*b")
     (True, False, False)
     """
-    return bool(_COLUMN.fullmatch(name)) and name not in _NO_ATTRIBUTE
+    return is_plain(name) and name not in _NO_ATTRIBUTE
 
 
 def _canonical(entry: str) -> str:
     return "*".join(
-        ":".join([name, ",".join(f"{edge:g}" for edge in edges)]) if edges else name
+        ":".join([name, ",".join(map(number_text, edges))]) if edges else name
         for name, edges in hidden_columns(entry)
     )
 
@@ -111,16 +148,15 @@ def _column(entry: str, part: str) -> HiddenColumn:
             f"hide {quoted(entry)}: {name} is no attribute, expected another column: emotions have "
             "a role, and the other columns state where an utterance is"
         )
-    if not _COLUMN.fullmatch(name):
+    if not is_plain(name):
         raise PolicyError(f"hide {quoted(entry)}, {_FORMS}")
     return HiddenColumn(name, _edges(entry, numbers) if colon else ())
 
 
 def _edges(entry: str, numbers: str) -> tuple[float, ...]:
-    try:
-        edges = tuple(float(number) for number in numbers.split(",", MOST_EDGES))
-    except ValueError:
-        edges = ()
+    texts = [text.strip() for text in numbers.split(",", MOST_EDGES)]
+    plain = len(texts) <= MOST_EDGES and all(map(_NUMBER.fullmatch, texts))
+    edges = tuple(float(text) + 0.0 for text in texts) if plain else ()  # -0.0 + 0.0 is 0.0
     ascending = all(low < high for low, high in pairwise(edges))
     if not edges or not ascending or not all(map(math.isfinite, edges)):
         raise PolicyError(

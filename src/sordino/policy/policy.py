@@ -10,20 +10,23 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import InitVar, asdict, dataclass, field, replace
 from typing import Any, Final
 
 from sordino.define import EMOTIONS, Role, emotion
 from sordino.errors import PolicyError
 from sordino.policy.budget import Budget
-from sordino.policy.hidden import ATTRIBUTES, canonical_entries
-from sordino.progress import listed, quoted
+from sordino.policy.hidden import ATTRIBUTES, canonical_entries, check_twice, is_plain
+from sordino.progress import listed, quoted, shorten
 
 KEPT_LEVELS: Final = ("activation", "valence")
 """Values of `required` that keep a level in the place of an emotion, with `sensitive = "rest"`."""
 
 MOST_REQUIRED: Final = 7
 """Required emotions: each has a bin beside that of the others, and a bound has up to 8 bins."""
+
+MOST_SENSITIVE: Final = 100
+"""Sensitive emotions: each has bounds of its own."""
 
 REST: Final = ("rest",)
 """The value of `sensitive` that stands for every emotion of a corpus without another role."""
@@ -42,10 +45,12 @@ class Policy:
     `angry`). `sensitive="rest"` stands for every other emotion of a corpus, and `resolve` names
     them; with it, `required` may be `activation` or `valence` (`sordino.corpora.keep_levels`).
     `release` is the family to fit; where it is empty, the budget selects one. `knobs` maps families
-    to their settings.
+    to their settings. `stored` is for `from_dict`: policies of bundles keep the names of their
+    time.
 
-    Raises `PolicyError` when an emotion has two roles, no emotion is required or sensitive, or an
-    entry of `hide` has another form.
+    Raises `PolicyError` when an emotion has two roles, no emotion is required or sensitive, the
+    name of an emotion has other characters than letters a to z, digits, spaces, `-` and `_`, or an
+    entry of `hide` has another form or comes twice.
 
     >>> Policy(required="sad", sensitive=("happy", "anger")).sensitive
     ('happy', 'angry')
@@ -61,10 +66,12 @@ class Policy:
     release: str = ""
     knobs: Knobs = ()
     budget: Budget = field(default_factory=Budget)
+    stored: InitVar[bool] = False
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, stored: bool) -> None:
         sensitive: Any = self.sensitive
-        object.__setattr__(self, "sensitive", REST if sensitive == "rest" else sensitive)
+        if isinstance(sensitive, str) and (emotion(sensitive),) == REST:
+            object.__setattr__(self, "sensitive", REST)
         for names in (self.sensitive, self.hide):
             if not isinstance(names, list | tuple):
                 raise PolicyError(
@@ -78,6 +85,10 @@ class Policy:
                 raise PolicyError(
                     f"{quoted(label)} came, expected text: write emotions and attributes in quotes"
                 )
+        if not stored and not all(map(str.strip, (*required, self.neutral, *self.sensitive))):
+            raise PolicyError(
+                "an emotion is empty, expected a name: remove the empty text, or write the emotion"
+            )
         required = tuple(map(emotion, required))
         object.__setattr__(self, "required", required[0] if len(required) == 1 else required)
         object.__setattr__(self, "neutral", emotion(self.neutral))
@@ -85,6 +96,9 @@ class Policy:
         object.__setattr__(self, "hide", canonical_entries(self.hide))
         object.__setattr__(self, "knobs", _frozen(self.knobs))
         self._check_roles()
+        if not stored:
+            self._check_names()
+            check_twice(self.hide)
 
     def _check_roles(self) -> None:
         """Raise `PolicyError` for too few or too many emotions of a role, or one with two roles."""
@@ -92,11 +106,6 @@ class Policy:
             raise PolicyError(
                 f"{len(self.required_emotions)} emotions are required, expected 1 to "
                 f"{MOST_REQUIRED}, each with a bin: change `required`"
-            )
-        if joined := [label for label in self.required_emotions if "+" in label]:
-            raise PolicyError(
-                f"required {listed(joined)}: + joins names in tables, expected none in a name: "
-                "rename the emotion, or write a list"
             )
         if not self.sensitive:
             raise PolicyError(
@@ -112,6 +121,32 @@ class Policy:
         if twice:
             raise PolicyError(
                 f"{listed(twice)} has two roles, expected one: remove it from one list"
+            )
+
+    def _check_names(self) -> None:
+        """Raise `PolicyError` for a name that no emotion has, and for too many of them."""
+        if len(self.sensitive) > MOST_SENSITIVE:
+            raise PolicyError(
+                f"{len(self.sensitive)} emotions are sensitive, expected at most "
+                f"{MOST_SENSITIVE}: name fewer, or group them in the labels of the corpus"
+            )
+        for label in self.emotions:
+            if not is_plain(label):
+                raise PolicyError(
+                    f"emotion {shorten(label)!a}, expected 1 to 40 letters a to z, digits, "
+                    "spaces, - or _, a letter first: rename it, also in the labels of the corpus"
+                )
+        if REST[0] in (*self.required_emotions, self.neutral):
+            raise PolicyError(
+                '"rest" stands for sensitive emotions, expected the names of emotions in '
+                "`required` and `neutral`: name them"
+            )
+        levels = [label for label in self.required_emotions if label in KEPT_LEVELS]
+        if levels and not self.keeps_level:
+            raise PolicyError(
+                f"required {listed(self.required_emotions)} with sensitive "
+                f"{listed(self.sensitive)}: a level stands alone and names no sensitive emotion, "
+                f'expected required = "{levels[0]}" and sensitive = "rest": write these two lines'
             )
 
     @property
@@ -267,11 +302,14 @@ def _setting(name: str, value: object) -> Any:
 def from_dict(content: Mapping[str, Any]) -> Policy:
     """The policy from the result of `dataclasses.asdict`, after a trip through JSON.
 
+    It may have names that a new policy must not have, since earlier versions wrote any.
+
     >>> import json
     >>> policy = Policy("sad", ("angry",), knobs={"drawn": {"rate": 0.2}}, budget=Budget(per_day=9))
     >>> from_dict(json.loads(json.dumps(asdict(policy)))) == policy
     True
     """
     return Policy(
-        **{**content, "knobs": dict(content["knobs"]), "budget": Budget(**content["budget"])}
+        **{**content, "knobs": dict(content["knobs"]), "budget": Budget(**content["budget"])},
+        stored=True,
     )

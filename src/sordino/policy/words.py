@@ -7,7 +7,7 @@ from typing import Final
 
 from sordino.define import EMOTIONS
 from sordino.policy.budget import Budget
-from sordino.policy.hidden import LEVEL_COLUMN, hidden_columns
+from sordino.policy.hidden import LEVEL_COLUMN, hidden_columns, number_text
 from sordino.policy.policy import KEPT_LEVELS, REST, Policy
 
 
@@ -120,7 +120,7 @@ def _columns(entry: str, fitted: bool = False) -> str:
     columns = hidden_columns(entry)
     several = len(columns) > 1
     ranges = [
-        f"{name} in the ranges with the edges {', '.join(f'{edge:g}' for edge in edges)}"
+        f"{name} in the ranges with the edges {', '.join(map(number_text, edges))}"
         for name, edges in columns
         if edges
     ]

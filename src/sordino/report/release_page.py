@@ -12,6 +12,7 @@ from sordino import storage
 from sordino.attack import AttackResult
 from sordino.define import ROLES, Knowledge, required_title, secret_title
 from sordino.errors import AttackError
+from sordino.policy import ATTRIBUTES
 from sordino.record import settled, versions
 from sordino.report import figures, glossary, verdict
 from sordino.report.estimate_table import SECRET_NAMES, Estimate, Estimates, attribute_name
@@ -84,7 +85,7 @@ def page(predictions: pd.DataFrame, table: pd.DataFrame, run: dict[str, Any]) ->
     unlabelled -= {*estimates.attributes}  # of some draws alone
     notices += [
         f"The policy hides {secret_title(name)}. The corpus does not label it"
-        f"{', or too few speakers have it' if '=' in name else ''}, so it was not attacked."
+        f"{_or_scarce(name)}, so it was not attacked."
         for name in sorted(unlabelled)
     ]
     sections = [
@@ -288,3 +289,9 @@ def _record(run: dict[str, Any]) -> list[tuple[str, str]]:
     for position, config in enumerate(run["config"]):
         rows.extend(settings(config, f"{position}." if len(run["config"]) > 1 else ""))
     return [*rows, installed(run["versions"])]
+
+
+def _or_scarce(name: str) -> str:
+    if "=" in name:
+        return ", or too few speakers have it"
+    return "" if name in ATTRIBUTES else ", or has one value of it"

@@ -21,10 +21,12 @@ from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
 from sordino.errors import ReleaseError
 from sordino.keyed_random import uniform
+from sordino.metrics.bound import NO_BOUND
 from sordino.policy import Budget
 from sordino.release import Drawn, DrawnFitter, bounds, load
 from sordino.release.drawn import fit_scorer
 from sordino.release.drawn.secret_bounds import secret_bounds
+from sordino.study.fitting.card import estimate_and_limit
 from sordino.testing import POLICY, SyntheticVectors, synthetic_vectors
 from sordino.types import Matrix, Rows
 from tests.release.synthetic_releases import speakers_of
@@ -183,6 +185,8 @@ def test_a_secret_of_few_speakers_has_no_bound() -> None:
         result = secret_bounds(bins, 2, secrets, labelled.speaker, 1.0)
     assert np.isnan(result["happy-vs-neutral", ""].high)
     assert result["angry-vs-neutral", ""].high < 1
+    line = estimate_and_limit("happy-vs-neutral", result["happy-vs-neutral", ""])
+    assert line == f"happy against neutral: {NO_BOUND}"
 
 
 def test_the_threshold_has_the_equal_error_rate_or_a_given_rate() -> None:

@@ -287,6 +287,8 @@ def _audit_tables(audits: Any) -> list[RenderableType]:
             )
             for row in audit["bounds"]:
                 limits = _two_digits(row["auc"]), _two_digits(row["auc_high"])
+                if reason := row.get("absence"):
+                    limits = "no bound", printable(str(reason))
                 bounds.add_row(secret_title(row["secret"]), row["known"] or "none", *limits)
             parts += [bounds] if audit["bounds"] else []
             if privacy := audit.get("prototypes"):

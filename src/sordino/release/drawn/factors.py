@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from sordino.corpora.hidden import entry_codes
-from sordino.policy import LEVEL_COLUMN, Policy, hidden_columns
+from sordino.policy import LEVEL_COLUMN, Policy, hidden_columns, number_text
 from sordino.types import Codes
 
 MOST_GROUPS: Final = 32
@@ -31,7 +31,7 @@ def scorer_factors(policy: Policy, labels: pd.DataFrame, gender: Codes) -> list[
     for entry in policy.columns:
         for name, edges in hidden_columns(entry):
             if name not in factors and not name.startswith(LEVEL_COLUMN):
-                text = f"{name}:{','.join(f'{edge:g}' for edge in edges)}" if edges else name
+                text = f"{name}:{','.join(map(number_text, edges))}" if edges else name
                 factors[name] = entry_codes(labels, text, every_row).codes
     return _within(factors, MOST_GROUPS)
 

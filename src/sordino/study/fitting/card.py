@@ -238,7 +238,11 @@ _PRIVACY: Final = (
 
 
 def estimate_and_limit(secret: str, bound: Bound) -> str:
-    """The estimate of the bound of a secret, and the upper limit, which is the claim."""
+    """The estimate of the bound of a secret, and the upper limit, which is the claim; or why it has
+    no bound.
+    """
+    if bound.absence:
+        return f"{secret_title(secret)}: {bound.absence}"
     return (
         f"{secret_title(secret)} estimated {number(bound.auc)}, upper limit "
         f"{number(bound.auc_high)}"
@@ -303,8 +307,12 @@ def _bound(secret: str, side_information: str, bound: Bound) -> dict[str, Any]:
         "auc_high": bound.auc_high,
         "uar_high": bound.uar_high,
     }
-    return {"secret": secret, "known": side_information, "speakers": bound.speakers} | {
-        name: _round(value) for name, value in figures.items()
+    return {
+        "secret": secret,
+        "known": side_information,
+        "speakers": bound.speakers,
+        **{name: _round(value) for name, value in figures.items()},
+        **({"absence": bound.absence} if bound.absence else {}),
     }
 
 
