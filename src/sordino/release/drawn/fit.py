@@ -364,7 +364,8 @@ def bounds_of_decisions(decisions: Decisions) -> dict[tuple[str, str], Bound]:
 
     Keys are the secret (`gender`, `sensitive-vs-neutral`, `EMOTION-vs-neutral`, `age` where it is
     hidden) and the side information of the attacker: none, for gender the true role or one of
-    several required emotions, or for an emotion the gender. The limit is NaN for a secret with too few speakers.
+    several required emotions, or for an emotion the gender. The limit is NaN for a secret with
+    too few speakers.
     """
     _, bins, count, factor, speaker, secrets = decisions
     return secret_bounds(bins, count, secrets, speaker, factor)
