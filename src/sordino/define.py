@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from enum import IntEnum, StrEnum
 from typing import Final
 
@@ -122,6 +123,25 @@ def emotion(label: str) -> str:
     """
     name = label.strip().lower()
     return _CANONICAL.get(name, name)
+
+
+def is_emotion_name(name: str) -> bool:
+    """Whether a text may name an emotion: 1 to 40 printable characters without `+`, with letters of
+    one script, so that no two names look alike.
+
+    >>> is_emotion_name("größe"), is_emotion_name("fear/anger"), is_emotion_name("怒り")
+    (True, True, True)
+    >>> is_emotion_name("s\u0430d"), is_emotion_name("\uff41ngry"), is_emotion_name("")
+    (False, False, False)
+    """
+    if not (0 < len(name) <= MOST_NAME and name.isprintable() and "+" not in name):
+        return False
+    scripts = {unicodedata.name(letter, "").split(" ")[0] for letter in name if letter.isalpha()}
+    return unicodedata.is_normalized("NFKC", name) and (len(scripts) < 2 or scripts <= _JAPANESE)
+
+
+MOST_NAME: Final = 40
+_JAPANESE: Final = {"CJK", "HIRAGANA", "KATAKANA"}
 
 
 def gender(label: str) -> str:

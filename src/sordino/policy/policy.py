@@ -13,10 +13,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import InitVar, asdict, dataclass, field, replace
 from typing import Any, Final
 
-from sordino.define import EMOTIONS, Role, emotion
+from sordino.define import EMOTIONS, MOST_NAME, Role, emotion, is_emotion_name
 from sordino.errors import PolicyError
 from sordino.policy.budget import Budget
-from sordino.policy.hidden import ATTRIBUTES, canonical_entries, check_twice, is_plain
+from sordino.policy.hidden import ATTRIBUTES, canonical_entries, check_twice
 from sordino.progress import listed, quoted, shorten
 
 KEPT_LEVELS: Final = ("activation", "valence")
@@ -131,10 +131,11 @@ class Policy:
                 f"{MOST_SENSITIVE}: name fewer, or group them in the labels of the corpus"
             )
         for label in self.emotions:
-            if not is_plain(label):
+            if not is_emotion_name(label):
                 raise PolicyError(
-                    f"emotion {shorten(label)!a}, expected 1 to 40 letters a to z, digits, "
-                    "spaces, - or _, a letter first: rename it, also in the labels of the corpus"
+                    f"emotion {shorten(label)!a}, expected 1 to {MOST_NAME} printable characters "
+                    "without +, with letters of one alphabet: rename it, also in the labels of the "
+                    "corpus"
                 )
         if REST[0] in (*self.required_emotions, self.neutral):
             raise PolicyError(
