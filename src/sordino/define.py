@@ -134,13 +134,13 @@ def is_emotion_name(name: str) -> bool:
     >>> is_emotion_name("s\u0430d"), is_emotion_name("\uff41ngry"), is_emotion_name("")
     (False, False, False)
     """
-    if not (0 < len(name) <= MOST_NAME and name.isprintable() and "+" not in name):
+    if not (0 < len(name) <= EMOTION_CHARACTERS and name.isprintable() and "+" not in name):
         return False
     scripts = {unicodedata.name(letter, "").split(" ")[0] for letter in name if letter.isalpha()}
     return unicodedata.is_normalized("NFKC", name) and (len(scripts) < 2 or scripts <= _JAPANESE)
 
 
-MOST_NAME: Final = 40
+EMOTION_CHARACTERS: Final = 40
 _JAPANESE: Final = {"CJK", "HIRAGANA", "KATAKANA"}
 
 

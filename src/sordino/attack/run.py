@@ -23,7 +23,7 @@ from sordino.define import GENDERS, ROLES
 from sordino.errors import AttackError
 from sordino.policy import Policy
 from sordino.release.protocol import Release
-from sordino.types import Rows, Vectors
+from sordino.types import Codes, Rows, Vectors
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,8 @@ def run(
     Raises `AttackError` if the test part lacks a role or a gender, the risk party has too few
     speakers for a value of a secret, or vectors are missing.
     """
-    drawn = _DrawnRows.of(parts, corpus, policy, seed)
+    hidden = corpus.attributes(policy, parts.risk.rows)
+    drawn = _DrawnRows.of(parts, corpus.speaker, corpus.genders(), seed, [*hidden.values()])
     _check_inputs(z, corpus.roles(policy), corpus.genders(), parts.test, families)
     ignorant = ignorant or RiskFitter(policy, seed=seed).fit(z, corpus, parts.risk)
     setting = drawn.setting(release, z, corpus, policy, families, seed, released)
@@ -112,7 +113,8 @@ def run_joint(
     (`sordino.release.Joint`). Secrets and retrained attackers are those of `run`. The risk model is
     left out, because its width differs, and so are the targets beside secrets.
     """
-    drawn = _DrawnRows.of(parts, corpus, policy, seed)
+    hidden = corpus.attributes(policy, parts.risk.rows)
+    drawn = _DrawnRows.of(parts, corpus.speaker, corpus.genders(), seed, [*hidden.values()])
     _check_inputs(z, corpus.roles(policy), corpus.genders(), parts.test, families)
     setting = drawn.setting(joint, z, corpus, policy, families, seed)
     targets, unlabelled = _targets(setting, policy)
@@ -142,12 +144,18 @@ class _DrawnRows:
     """For each party that was drawn from: the rows that attackers have, and all rows."""
 
     @classmethod
-    def of(cls, parts: Parts, corpus: Corpus, policy: Policy, seed: int) -> _DrawnRows:
+    def of(
+        cls,
+        parts: Parts,
+        speaker: NDArray[np.str_],
+        gender: Rows,
+        seed: int,
+        attributes: Sequence[Codes],
+    ) -> _DrawnRows:
         counts = row_sampling.drawn_counts(parts)
         if not counts:
             return cls(parts)
-        attributes = [*corpus.attributes(policy, parts.risk.rows).values()]
-        drawn = row_sampling.sample_parts(parts, corpus.speaker, corpus.genders(), seed, attributes)
+        drawn = row_sampling.sample_parts(parts, speaker, gender, seed, attributes)
         rows = np.sort(np.concatenate([drawn.risk.rows, drawn.transform.rows, drawn.test]))
 
         def place(part: Rows) -> Rows:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import InitVar, asdict, dataclass, field, replace
 from typing import Any, Final
 
-from sordino.define import EMOTIONS, MOST_NAME, Role, emotion, is_emotion_name
+from sordino.define import EMOTION_CHARACTERS, EMOTIONS, Role, emotion, is_emotion_name
 from sordino.errors import PolicyError
 from sordino.policy.budget import Budget
 from sordino.policy.hidden import ATTRIBUTES, canonical_entries, check_twice
@@ -133,9 +133,9 @@ class Policy:
         for label in self.emotions:
             if not is_emotion_name(label):
                 raise PolicyError(
-                    f"emotion {shorten(label)!a}, expected 1 to {MOST_NAME} printable characters "
-                    "without +, with letters of one alphabet: rename it, also in the labels of the "
-                    "corpus"
+                    f"emotion {shorten(label)!a}, expected 1 to {EMOTION_CHARACTERS} printable "
+                    "characters without +, with letters of one alphabet: rename it, also in the "
+                    "labels of the corpus"
                 )
         if REST[0] in (*self.required_emotions, self.neutral):
             raise PolicyError(

@@ -22,6 +22,7 @@ from sordino.device.bundle.bundle import PREPROCESS_FILE, Bundle, PolicyEntry
 from sordino.device.bundle.encoder import check_encoder
 from sordino.device.bundle.interface import describe, matches, read_interface
 from sordino.errors import BundleError
+from sordino.policy import MOST_SENSITIVE
 
 WIDEST_VECTOR: Final = 1 << 16
 """Dimensions of the widest vector, of features or released."""
@@ -31,9 +32,6 @@ LONGEST_POLICY_NAME: Final = 200
 
 LONGEST_EMOTION: Final = 200
 """Characters of the longest name of an emotion."""
-
-MOST_SENSITIVE: Final = 100
-"""Sensitive emotions of a policy. Corpora have up to a few dozen emotions."""
 
 MOST_PROTOTYPES: Final = 1 << 17
 """The limit of prototypes. One prototype needs six utterances, so this fits the largest corpora."""
