@@ -38,7 +38,9 @@ CHECKS: Final = {
 """Functions that assert without the statement."""
 
 
-hypothesis.settings.register_profile("every", deadline=None)  # a busy machine is no failure
+hypothesis.settings.register_profile(
+    "every", deadline=None, max_examples=40
+)  # a busy machine is no failure
 hypothesis.settings.register_profile("quick", deadline=None, max_examples=10)
 hypothesis.settings.load_profile("every")
 

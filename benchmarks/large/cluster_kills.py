@@ -180,9 +180,10 @@ def same_bytes(
 
 
 def _start(command: Sequence[str], out: Path) -> subprocess.Popen[bytes]:
-    """The command line without output, with a cache of its own."""
+    """The command line without output, with a cache of its own where it has features."""
+    cache = [] if command[0] == "audit" else ["--cache", f"{out}-cache"]
     return subprocess.Popen(
-        [sys.executable, "-m", "sordino", *command, "--out", str(out), "--cache", f"{out}-cache"],
+        [sys.executable, "-m", "sordino", *command, "--out", str(out), *cache],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         env=ENVIRONMENT,

@@ -1,4 +1,4 @@
-"""`sordino compare` survives the loss of a worker, and resumes after the loss of the scheduler."""
+"""`sordino audit` survives the loss of a worker, and resumes after the loss of the scheduler."""
 
 from __future__ import annotations
 
@@ -11,12 +11,10 @@ import pytest
 
 from sordino.errors import ClusterError
 from sordino.parallel.cluster import connect_cluster
-from tests.study import synthetic_study
+from tests.cli.verbs.test_audit import frame
 
 pytest.importorskip("distributed")
 pytestmark = pytest.mark.slow
-
-POLICY = 'required = "sad"\nsensitive = ["happy", "angry"]\n'
 
 
 @pytest.fixture(scope="module")
@@ -26,12 +24,11 @@ def kills() -> dict[str, Any]:
 
 
 def test_two_kills_change_no_byte(kills: dict[str, Any], tmp_path: Path) -> None:
-    """Of a worker and of the scheduler. It takes half a minute: three commands that fit a study."""
-    synthetic = synthetic_study.study(tmp_path, speakers=20, takes=1)
-    (tmp_path / "policy.toml").write_text(POLICY)
-    command = ["compare", "--corpus", f"manifest={synthetic.manifest}", "--release", "leace"]
-    command += ["--features", str(synthetic.vectors), "--policy", str(tmp_path / "policy.toml")]
-    result = kills["same_bytes"](command, tmp_path, 2, seed=0, seconds=(3.0, 5.0))
+    """Of a worker and of the scheduler, in an audit; `benchmarks/cluster.py` kills a study."""
+    frame().to_parquet(tmp_path / "vectors.parquet")
+    command = ["audit", str(tmp_path / "vectors.parquet"), "--secret", "gender", "--secret", "age"]
+    command += ["--task", "mood", "--quick", "--shuffles", "39"]
+    result = kills["same_bytes"](command, tmp_path, 2, seed=0, seconds=(1.5, 3.0))
     assert result["kills_by_target"] == {"worker": 1, "scheduler": 1, "client": 0}
     assert result["same_bytes"]
     assert result["orphan_seconds"] < kills["ORPHAN_SECONDS"]
