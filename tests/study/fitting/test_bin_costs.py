@@ -65,7 +65,7 @@ def test_figures_name_each_required_emotion_and_column(out: Path) -> None:
     assert {"sad", "happy", "required"} <= {*f1["group"]}
     assert {"hand=right", "sad-vs-rest", "happy-vs-rest"} <= {*estimates["target"]}
     bounds = estimates[estimates["metric"] == "bound_auc"]
-    assert {"", "neutral", "required", "sensitive"} == {
+    assert {"", "neutral", "required", "sad", "happy", "sensitive"} == {
         *bounds.loc[bounds["target"] == "hand=right", "group"]
     }
     record = json.loads((out / "run.json").read_text())
