@@ -63,8 +63,7 @@ class ErasureFitter:
     def plan(self, z: Vectors, corpus: Corpus, part: Part) -> Plan[Erased]:
         """The release; no network is trained."""
         yield from ()  # a plan is a generator
-        role, gender = corpus.roles(self.policy), corpus.genders()
-        rows = TrainingRows(as_vectors(z, z.shape[-1]), role, gender)
+        rows = TrainingRows(z, corpus.roles(self.policy), corpus.genders())
         fitting = rows.require(part.rows).numpy()
         x = np.asarray(z[fitting], np.float64)
         matrix, offset = np.eye(x.shape[1]), np.zeros(x.shape[1])

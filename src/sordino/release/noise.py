@@ -73,8 +73,7 @@ class NoiseFitter:
     def plan(self, z: Vectors, corpus: Corpus, part: Part) -> Plan[Noise]:
         """The release; no network is trained."""
         yield from ()  # a plan is a generator
-        role, gender = corpus.roles(self.policy), corpus.genders()
-        rows = TrainingRows(as_vectors(z, z.shape[-1]), role, gender)
+        rows = TrainingRows(z, corpus.roles(self.policy), corpus.genders())
         fitting = rows.require(part.rows).numpy()
         x = z[fitting]
         secrets = hidden(self.policy, corpus, fitting)

@@ -10,7 +10,7 @@ from sordino.define import ROLES, Role
 from sordino.errors import ReleaseError
 from sordino.nn.fit import row_view, shared_tensor
 from sordino.policy import Policy
-from sordino.release.protocol import is_mapped
+from sordino.release.protocol import as_vectors, is_mapped
 from sordino.types import Codes, Rows, Vectors
 
 
@@ -32,6 +32,7 @@ class TrainingRows:
     """
 
     def __init__(self, z: Vectors, role: Codes, gender: Codes) -> None:
+        z = as_vectors(z, z.shape[-1])
         if len(z) != len(role):
             raise ReleaseError(
                 f"{len(z)} vectors for {len(role)} utterances, expected one for each: extract "

@@ -20,7 +20,6 @@ from sordino.nn.fit import Job, Plan, Settings, TrainedNetwork, run_plan
 from sordino.nn.risk import UNKNOWN_GENDER
 from sordino.policy import Policy
 from sordino.release.autoencoder.network import NetworkRelease
-from sordino.release.protocol import as_vectors
 from sordino.release.training_rows import TrainingRows
 from sordino.types import Vectors
 
@@ -72,8 +71,7 @@ class ReplacementFitter:
 
     def plan(self, z: Vectors, corpus: Corpus, part: Part) -> Plan[NetworkRelease]:
         """The release, by one round of jobs: one for each embedding size."""
-        role, gender = corpus.roles(self.policy), corpus.genders()
-        rows = TrainingRows(as_vectors(z, z.shape[-1]), role, gender)
+        rows = TrainingRows(z, corpus.roles(self.policy), corpus.genders())
         train, validation = rows.require(part.train), rows.require(part.validation)
         generator = torch.Generator().manual_seed(self.seed)
         fixed = {**rows.batch(train), "target": rows.replace(train, train, generator)}

@@ -31,7 +31,6 @@ from sordino.nn.fit import Job, Plan, Settings, run_plan
 from sordino.nn.risk import RiskModel, risk_loss
 from sordino.policy import Policy
 from sordino.release.autoencoder.network import NetworkRelease
-from sordino.release.protocol import as_vectors
 from sordino.release.training_rows import TrainingRows
 from sordino.types import Vectors
 
@@ -72,8 +71,7 @@ class RetainingFitter:
         """The release, by two rounds of one job: first the surrogate, then the autoencoder that it
         scores.
         """
-        role, gender = corpus.roles(self.policy), corpus.genders()
-        rows = TrainingRows(as_vectors(z, z.shape[-1]), role, gender)
+        rows = TrainingRows(z, corpus.roles(self.policy), corpus.genders())
         fitting = rows.require(part.rows)
         (surrogate,) = yield [self._surrogate(rows, part)]
         if not math.isfinite(surrogate.loss):

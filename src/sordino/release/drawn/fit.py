@@ -38,7 +38,6 @@ from sordino.release.drawn.release import Drawn, boundary_config
 from sordino.release.drawn.scorer import Scorer, required_scores
 from sordino.release.drawn.secret_bounds import secret_bounds
 from sordino.release.drawn.speaker_offset import SpeakerStatistics
-from sordino.release.protocol import as_vectors
 from sordino.release.training_rows import TrainingRows
 from sordino.types import Codes, Matrix, Rows, Vectors
 
@@ -125,7 +124,7 @@ class DrawnFitter:
             raise ReleaseError(f"gap {self.gap}, expected 0 or more standard errors: lower it")
         yield from ()  # a plan is a generator
         role, gender = corpus.roles(self.policy), corpus.genders()
-        rows = TrainingRows(as_vectors(z, z.shape[-1]), role, gender)
+        rows = TrainingRows(z, role, gender)
         fitting = rows.require(part.rows).numpy()
         labels, role, gender = corpus.table.iloc[fitting], role[fitting], gender[fitting]
         data = _FittingData(z[fitting], labels, role, gender, self.policy, self.shrinkage)

@@ -97,8 +97,8 @@ class BottleneckFitter:
     def plan(self, z: Vectors, corpus: Corpus, part: Part) -> Plan[Bottleneck]:
         """The release; the package trains the network itself."""
         yield from ()  # a plan is a generator
-        role, gender = corpus.roles(self.policy), corpus.genders()
-        rows = TrainingRows(as_vectors(z, z.shape[-1]), role, gender)
+        role = corpus.roles(self.policy)
+        rows = TrainingRows(z, role, corpus.genders())
         fitting = rows.require(part.rows).numpy()
         secret = _hidden_attributes(self.policy, corpus, fitting)
         fitting, secret = fitting[secret >= 0], secret[secret >= 0]

@@ -86,8 +86,8 @@ class LearnedNoiseFitter:
     def plan(self, z: Vectors, corpus: Corpus, part: Part) -> Plan[LearnedNoise]:
         """The release; its small network is trained here, and not in a stack with others."""
         yield from ()  # a plan is a generator
-        role, gender = corpus.roles(self.policy), corpus.genders()
-        rows = TrainingRows(as_vectors(z, z.shape[-1]), role, gender)
+        role = corpus.roles(self.policy)
+        rows = TrainingRows(z, role, corpus.genders())
         fitting = rows.require(part.rows).numpy()
         x = np.asarray(z[fitting], np.float64)
         mean, deviation = x.mean(axis=0), x.std(axis=0)
