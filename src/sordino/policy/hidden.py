@@ -106,8 +106,8 @@ def check_twice(entries: Iterable[str]) -> None:
 
 
 def is_plain(name: str) -> bool:
-    """Whether a text has the form of the name of a column or an emotion: 1 to 40 letters a to z,
-    digits, spaces, `-` and `_`, with a letter first.
+    """Whether a text has the form of the name of a column: 1 to 40 letters a to z, digits, spaces,
+    `-` and `_`, with a letter first.
 
     >>> is_plain("first language"), is_plain("emotion"), is_plain("a*b"), is_plain("")
     (True, True, False, False)

@@ -237,8 +237,8 @@ class VariantRun:
         return self.table("verification", pd.concat(parts, ignore_index=True), seed)
 
     def retrained_head(self, embedding: Embedding, e: Vectors, seed: int) -> Iterator[pd.DataFrame]:
-        """Predictions of the primary task on the test rows by a legitimate user, who trains a
-        logistic regression on released vectors of D1; for an embedding with noise also on vectors
+        """Predictions of the primary task on the test rows by a legitimate user with a logistic
+        regression, trained on released vectors of D1; for an embedding with noise also on vectors
         without it. The difference is the cost of the noise.
         """
         vectors = {"retrained": e}
