@@ -51,6 +51,16 @@ class HiddenColumn(NamedTuple):
     edges: tuple[float, ...] = ()
     """Ascending edges; a value at an edge belongs to the range above it. Empty without ranges."""
 
+    @property
+    def entry(self) -> str:
+        """The column and its edges, as `hide` has them.
+
+        >>> HiddenColumn("age", (30.0, 50.0)).entry, HiddenColumn("accent").entry
+        ('age:30,50', 'accent')
+        """
+        edges = ",".join(map(number_text, self.edges))
+        return f"{self.column}:{edges}" if edges else self.column
+
 
 def canonical_entries(hide: Iterable[str]) -> tuple[str, ...]:
     """The entries of `hide` in one spelling.
@@ -134,10 +144,7 @@ def is_column(name: str) -> bool:
 
 
 def _canonical(entry: str) -> str:
-    return "*".join(
-        ":".join([name, ",".join(map(number_text, edges))]) if edges else name
-        for name, edges in hidden_columns(entry)
-    )
+    return "*".join(column.entry for column in hidden_columns(entry))
 
 
 def _column(entry: str, part: str) -> HiddenColumn:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from sordino.corpora.hidden import entry_codes
-from sordino.policy import LEVEL_COLUMN, Policy, hidden_columns, number_text
+from sordino.policy import LEVEL_COLUMN, Policy, hidden_columns
 from sordino.types import Codes
 
 MOST_GROUPS: Final = 32
@@ -29,10 +29,10 @@ def scorer_factors(policy: Policy, labels: pd.DataFrame, gender: Codes) -> list[
     every_row = np.arange(len(labels))
     factors = {"gender": gender} if "gender" in policy.hide else {}
     for entry in policy.columns:
-        for name, edges in hidden_columns(entry):
+        for hidden in hidden_columns(entry):
+            name = hidden.column
             if name not in factors and not name.startswith(LEVEL_COLUMN):
-                text = f"{name}:{','.join(map(number_text, edges))}" if edges else name
-                factors[name] = entry_codes(labels, text, every_row).codes
+                factors[name] = entry_codes(labels, hidden.entry, every_row).codes
     return _within(factors, MOST_GROUPS)
 
 
