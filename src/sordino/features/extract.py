@@ -26,9 +26,9 @@ from sordino.parallel.compute_device import compute_device
 from sordino.progress import track
 from sordino.signal.feature_sets import (
     FEATURE_SETS,
-    BatchExtractor,
     Extractor,
     accepted_names,
+    computes_batches,
 )
 from sordino.storage import Location
 
@@ -234,7 +234,7 @@ def extractor_config(extractor: Extractor) -> dict[str, object]:
 
 def encoding_device(extractor: Extractor) -> str:
     """`cuda` if a GPU computes the values in batches, else `cpu`."""
-    batches = _is_own(extractor) and isinstance(extractor, BatchExtractor)
+    batches = _is_own(extractor) and computes_batches(extractor)
     return compute_device() if batches else "cpu"
 
 
@@ -305,7 +305,7 @@ def values_of(
     device: str,
 ) -> Iterable[tuple[str, NDArray[np.float32] | Bad]]:
     """`sound_values` of several sounds; with another device than `cpu`, of all at once there."""
-    if device == "cpu" or not isinstance(extractor, BatchExtractor):
+    if device == "cpu" or not computes_batches(extractor):
         return (sound_values(extractor, store, call) for call in calls)
     keys = [sound.key for _, sound in calls]
     inputs = [_of_sound(extractor.prepare, extractor.sampling_rate, call) for call in calls]

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +41,6 @@ class Extractor(Protocol):
     def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]: ...
 
 
-@runtime_checkable
 class BatchExtractor(Extractor, Protocol):
     """An extractor that a GPU computes for several recordings at once."""
 
@@ -52,6 +51,14 @@ class BatchExtractor(Extractor, Protocol):
         self, recordings: Sequence[list[Any]], device: str
     ) -> list[NDArray[np.float32]]:
         """The values of each recording on `cpu` or `cuda`."""
+
+
+def computes_batches(extractor: Extractor) -> TypeGuard[BatchExtractor]:
+    """Whether a GPU can compute several recordings at once.
+
+    This reads the class alone: properties such as `config` need packages that may be absent.
+    """
+    return hasattr(type(extractor), "compute_batch")
 
 
 class FeatureSet(Extractor, Protocol):
@@ -114,7 +121,7 @@ class Joined:
     def prepare(self, samples: NDArray[np.float32]) -> list[Any]:
         """The input of each part; the values of a part that no GPU computes."""
         return [
-            part.prepare(samples) if isinstance(part, BatchExtractor) else part(samples)
+            part.prepare(samples) if computes_batches(part) else part(samples)
             for part in self.parts
         ]
 
@@ -123,7 +130,7 @@ class Joined:
     ) -> list[NDArray[np.float32]]:
         """The values of recordings, with the parts that a GPU computes on a device."""
         columns = [
-            part.compute_batch(column, device) if isinstance(part, BatchExtractor) else column
+            part.compute_batch(column, device) if computes_batches(part) else column
             for part, column in zip(self.parts, zip(*recordings, strict=True), strict=True)
         ]
         return [np.concatenate(values) for values in zip(*columns, strict=True)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from sordino.features.cache import Cache
 from sordino.features.extract import encoding_device, extractor_config, values_of
 from sordino.features.sounds import SoundSource
 from sordino.parallel.compute_device import compute_on
-from sordino.signal.feature_sets import FEATURE_SETS, BatchExtractor, Joined
+from sordino.signal.feature_sets import FEATURE_SETS, Joined, computes_batches
 from sordino.signal.mel import Mel
 
 PROCESSOR = "cpu:0"
@@ -102,8 +103,16 @@ def test_the_other_parts_of_a_joined_set_stay_as_they_are() -> None:
 
 
 def test_encoders_are_computed_in_batches() -> None:
-    batched = [name for name, part in FEATURE_SETS.items() if isinstance(part, BatchExtractor)]
+    batched = [name for name, part in FEATURE_SETS.items() if computes_batches(part)]
     assert batched == ["speech", "speech-tiny", "speech+mel", "voice-print"]
+
+
+def test_no_package_of_a_set_is_needed_to_ask_for_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("importlib.metadata.version", absent)
+    assert not any(computes_batches(FEATURE_SETS[name]) for name in ("IS13", "eGeMAPSv02"))
 
 
 def test_values_of_a_gpu_have_a_cache_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
