@@ -202,6 +202,15 @@ FeaturesOption = Annotated[
         help=f"{_FEATURES_HELP} MODULE:NAME of your own, or a table of vectors: FILE.parquet.",
     ),
 ]
+SeveralFeaturesOption = Annotated[
+    list[str],
+    typer.Option(
+        "--features",
+        metavar="SET",
+        help=f"{_FEATURES_HELP} MODULE:NAME of your own, or a table of vectors: FILE.parquet. "
+        "Repeatable: one table then has all sets.",
+    ),
+]
 FeatureSetOption = Annotated[
     str,
     typer.Option("--features", metavar="SET", help=f"{_FEATURES_HELP} or MODULE:NAME of your own."),
@@ -244,7 +253,8 @@ ConditionsOption = Annotated[
     ),
 ]
 PaperConditionsOption = Annotated[
-    Literal["none", "standard"], typer.Option("--conditions", help=_CONDITIONS_HELP)
+    list[Literal["none", "standard"]],
+    typer.Option("--conditions", help=f"{_CONDITIONS_HELP} Repeatable."),
 ]
 NoiseOption = Annotated[
     Path | None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
@@ -15,13 +15,13 @@ from sordino.cli.options import (
     ClusterOption,
     CorpusOption,
     DeviceOption,
-    FeaturesOption,
     JobsOption,
     JsonOption,
     LatexOption,
     OutOption,
     PaperConditionsOption,
     SeedOption,
+    SeveralFeaturesOption,
     attacker_families,
     corpora_from,
     resolve_features,
@@ -29,9 +29,13 @@ from sordino.cli.options import (
 from sordino.cli.output import print_table, write_json
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from sordino.storage import Location
+    from sordino.study.feng2021.comparison import Figures, Setting
+    from sordino.study.feng2021.learning_curve import Curves
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -77,9 +81,18 @@ WordsOption = Annotated[
         help="Word vectors: .bin, .txt or .kv; default: trained in every fold.",
     ),
 ]
+LearningCurveOption = Annotated[
+    bool,
+    typer.Option(
+        "--learning-curve",
+        help="F1 and U against the number of utterances of the fitting speakers, and nothing else.",
+    ),
+]
 NetworksOption = Annotated[
     int, typer.Option("--seeds", min=1, help="Networks per fold; the paper: 3.")
 ]
+
+_INTERVALS: Final = "The report has intervals and the limits of the tests."
 
 TERMINAL_ROWS = {
     "Utility": {
@@ -110,12 +123,13 @@ def _papers() -> None:
 def feng2021(
     corpus: CorpusOption,
     out: OutOption,
-    features: FeaturesOption = "IS13",
+    features: SeveralFeaturesOption = ["IS13"],  # noqa: B006 (typer copies it)
     scale: ScaleOption = "minmax",
     preprocess_on: PreprocessOnOption = "transform",
     validation: ValidationOption = "speaker",
     attackers: AttackersOption = "quick",
-    conditions: PaperConditionsOption = "none",
+    conditions: PaperConditionsOption = ["none"],  # noqa: B006 (typer copies it)
+    learning_curve: LearningCurveOption = False,
     cache: CacheOption = CACHE,
     seed: SeedOption = 0,
     jobs: JobsOption = CORES,
@@ -128,7 +142,8 @@ def feng2021(
 
     The paper measures an ignorant attacker; this command adds a retrained one. Writes
     estimates.csv, run.json, report.html and figures to --out. If a run was interrupted, the same
-    command resumes it.
+    command resumes it. With several --features or --conditions, each setting has its own folder in
+    --out, and one table has them all.
 
     Example:
       sordino reproduce feng2021 --corpus ravdess=data/ravdess \\
@@ -137,24 +152,28 @@ def feng2021(
     from sordino.study import Options
     from sordino.study import feng2021 as study
 
+    sets = [resolve_features(name) for name in features]
+    settings = study.settings_of(sets, conditions)
     options = Options(
         families=attacker_families(attackers),
         scale=scale,
         fit_on=preprocess_on,
         validation=validation,
         seed=seed,
-        conditions=conditions,
+        conditions=settings[0].conditions,
     )
-    estimates = study.reproduce(
-        corpora_from(corpus),
-        out,
-        features=resolve_features(features),
-        options=options,
-        cache=cache,
-        jobs=jobs,
-        latex=latex,
-    )
-    print_feng2021(estimates, out, json)
+    arguments: dict[str, Any] = {"options": options, "cache": cache, "jobs": jobs}
+    if learning_curve:
+        curves = study.learning_curves(corpora_from(corpus), out, settings, **arguments)
+        print_curves(curves, out, json)
+    elif len(settings) > 1:
+        rows = study.compare_settings(corpora_from(corpus), out, settings, latex=latex, **arguments)
+        print_settings(rows, out, json)
+    else:
+        estimates = study.reproduce(
+            corpora_from(corpus), out, features=sets[0], latex=latex, **arguments
+        )
+        print_feng2021(estimates, out, json)
 
 
 @app.command("jaiswal2020")
@@ -215,17 +234,7 @@ def print_jaiswal2020(estimates: pd.DataFrame, out: Location, json: str | None) 
         write_json(json, {"report": report, "embeddings": rows.to_dict("records")})
     if json == "-":
         return
-    from rich.table import Table
-
-    from sordino.report.tables import number
-
-    table = Table(title="Jaiswal 2020, reproduced")
-    for name in rows.columns:
-        is_text = name in ("stream", "task", "embedding")
-        table.add_column(str(name), justify="left" if is_text else "right", no_wrap=is_text)
-    for row in rows.itertuples(index=False):
-        table.add_row(*[value if isinstance(value, str) else number(value) for value in row])
-    print_table(table, out / "report.html")
+    _print_rows(rows, "Jaiswal 2020, reproduced", out, caption="")
 
 
 def print_feng2021(estimates: pd.DataFrame, out: Location, json: str | None) -> None:
@@ -252,5 +261,44 @@ def print_feng2021(estimates: pd.DataFrame, out: Location, json: str | None) -> 
             if figure in means.index:  # a corpus without intensity has no detail
                 table.add_row(f"  {label}", *[f"{value:.2f}" for value in means.loc[figure]])
         table.add_section()
-    table.caption = "The report has intervals and the limits of the tests."
+    table.caption = _INTERVALS
+    print_table(table, out / "report.html")
+
+
+def print_settings(
+    rows: Mapping[Setting, Mapping[str, Figures]], out: Location, json: str | None
+) -> None:
+    """Print the paper's values and those of each setting; optionally write them as JSON."""
+    from sordino.study.feng2021.comparison import settings_rows
+
+    table = settings_rows(rows)
+    if json:
+        write_json(json, {"report": str(out / "report.html"), "settings": table.to_dict("records")})
+    if json != "-":
+        _print_rows(table, "Feng 2021, features and conditions of the fit", out)
+
+
+def print_curves(curves: Mapping[str, Curves], out: Location, json: str | None) -> None:
+    """Print every curve; optionally write every point as JSON."""
+    from sordino.study.feng2021.curve_report import curve_rows, curve_summary
+
+    if json:
+        points = curve_rows(curves).to_dict("records")
+        write_json(json, {"report": str(out / "report.html"), "points": points})
+    if json != "-":
+        _print_rows(curve_summary(curves), "Feng 2021, by utterances of each party", out)
+
+
+def _print_rows(rows: pd.DataFrame, title: str, out: Location, caption: str = _INTERVALS) -> None:
+    """Print a table of texts and numbers, and the path of the report."""
+    from rich.table import Table
+
+    from sordino.report.tables import number
+
+    table = Table(title=title, caption=caption or None)
+    for name, column in rows.items():
+        is_text = column.map(lambda value: isinstance(value, str)).all()
+        table.add_column(str(name), justify="left" if is_text else "right", no_wrap=is_text)
+    for row in rows.itertuples(index=False):
+        table.add_row(*[value if isinstance(value, str) else number(value) for value in row])
     print_table(table, out / "report.html")

@@ -53,15 +53,45 @@ def reproduce(
     Raises `CorpusError` if an emotion or a gender is missing, `SplitError` if there are too few
     speakers.
     """
+    return run(
+        corpus,
+        out,
+        features=features,
+        options=options,
+        policies=policies,
+        fitters=fitters,
+        max_draws=max_draws,
+        cache=cache,
+        jobs=jobs,
+        notices=notices,
+        latex=latex,
+    )[1]
+
+
+def run(
+    corpus: Corpus,
+    out: str | Location,
+    *,
+    features: str = "IS13",
+    options: Options | None = None,
+    policies: Sequence[Policy] = POLICIES,
+    fitters: Fitters | None = None,
+    max_draws: int = DRAWS,
+    cache: str | Location | None = CACHE,
+    jobs: int = 0,
+    notices: Sequence[str] = (),
+    latex: bool = False,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The predictions of all attackers, and the estimates: see `reproduce`."""
     options, out = options or Options(), storage.folder(out)
     inputs = prepare(corpus, features, options, max_draws=max_draws, cache=cache, jobs=jobs)
     guesses, units = predictions(
         inputs, out / "units", options, policies=policies, fitters=fitters, jobs=jobs
     )
     estimates = measure(guesses, study=STUDY, features=features_name(features), seed=options.seed)
-    run = run_record.record(STUDY, inputs, features, options, policies, units)
+    record = run_record.record(STUDY, inputs, features, options, policies, units)
     notices = [*run_record.drawn_rows(inputs), *notices]
     run_record.write(
-        estimates, run, out, report.page(guesses, estimates, run, notices), latex=latex
+        estimates, record, out, report.page(guesses, estimates, record, notices), latex=latex
     )
-    return estimates
+    return guesses, estimates
