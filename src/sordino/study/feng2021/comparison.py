@@ -12,6 +12,8 @@ import pandas as pd
 from sordino import storage
 from sordino.corpora.table import Corpus
 from sordino.define import ROLES, Knowledge
+from sordino.errors import FeatureError
+from sordino.features import FEATURE_SETS
 from sordino.report import glossary
 from sordino.report.estimate_table import Estimate, Estimates
 from sordino.report.estimates import pooled
@@ -21,7 +23,7 @@ from sordino.report.tables import Cell, Table, number, with_interval
 from sordino.storage import Location
 from sordino.study.feng2021.study import run
 from sordino.study.feng2021.tables import RELEASE_LABELS, FengTables
-from sordino.study.protocol import FEATURE_SETS, Options, features_name
+from sordino.study.protocol import Options, features_name
 
 Conditions = Literal["none", "standard"]
 
@@ -52,15 +54,27 @@ COLUMNS: Final = (
 
 
 def settings_of(features: Sequence[str], conditions: Sequence[Conditions]) -> list[Setting]:
-    """Every feature set with all conditions of the fit, the paper's own first. A table of vectors
-    has no recordings, and so the conditions `none` alone.
+    """Every feature set with all conditions of the fit, `none` first. A table of vectors has no
+    recordings, and so beside others the conditions `none` alone.
+
+    Raises `FeatureError` for two tables of one name.
+
+    >>> [str(setting) for setting in settings_of(["IS13", "mel"], ["standard", "none"])]
+    ['IS13', 'IS13-standard', 'mel', 'mel-standard']
     """
-    pairs = product(dict.fromkeys(features), sorted(set(conditions)))
-    return [
+    chosen = sorted(set(conditions))
+    settings = [
         Setting(name, condition)
-        for name, condition in pairs
-        if condition == "none" or name in FEATURE_SETS or len(set(conditions)) == 1
+        for name, condition in product(dict.fromkeys(features), chosen)
+        if condition == "none" or name in FEATURE_SETS or len(chosen) == 1
     ]
+    names = [str(setting) for setting in settings]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise FeatureError(
+            f"two tables {', '.join(twice)}, expected different names: rename one, since each has "
+            "a folder of its name"
+        )
+    return settings
 
 
 def compare_settings(
@@ -187,7 +201,7 @@ def settings_rows(rows: Mapping[Setting, Mapping[str, Figures]]) -> pd.DataFrame
 _TABLE: Final = (
     "F1, U, L and P are those of the paper's attacker, which never saw a released vector. The AUCs "
     "are those of an attacker that is retrained on released vectors of its own speakers. "
-    "“standard” is a fit on recordings and on copies in noise, rooms and channels; attackers and tests have "
-    "recordings only. Chance is that of the original features. The paper's figures are of IEMOCAP, "
-    "RAVDESS and CREMA-D together."
+    "“standard” is a fit on recordings and on copies in noise, rooms and channels; attackers and "
+    "tests have recordings only. Chance is that of the original features. The paper's figures are "
+    "of IEMOCAP, RAVDESS and CREMA-D together."
 )
