@@ -59,7 +59,6 @@ def test_the_page_has_an_interval_for_each_figure(two_corpora: Run) -> None:
     assert "zoo and ape" in html
 
 
-@pytest.mark.slow
 def test_each_setting_has_its_own_study(tmp_path: Path) -> None:
     made = synthetic_study.study(tmp_path, takes=1)
     settings = feng2021.settings_of(["mel", str(made.vectors)], ["none"])

@@ -88,7 +88,6 @@ def test_a_growing_curve_is_extrapolated() -> None:
     assert curve.points[-1][1].value == pytest.approx(law[-1], abs=0.06)
 
 
-@pytest.mark.slow
 def test_a_curve_resumes_and_has_every_point(tmp_path: Path) -> None:
     made = synthetic_study.study(tmp_path, takes=2)
     options = replace(SMALL, releases=("none", "rae"))

@@ -25,6 +25,7 @@ from sordino.study.feng2021.comparison import Setting
 from sordino.study.feng2021.learning_curve import (
     METRICS,
     PAPER_UTTERANCES,
+    Curve,
     Curves,
     learning_curve,
 )
@@ -122,22 +123,24 @@ def figure(curves_of: Mapping[str, Curves]) -> str:
     panels: dict[str, dict[str, Sequence[tuple[float, Estimate]]]] = {}
     for features, curves in curves_of.items():
         for metric, words in METRICS.items():
-            lines: dict[str, Sequence[tuple[float, Estimate]]] = {}
-            chance = fmean(
-                point.chance
-                for (name, _), curve in curves.items()
-                if name == metric
-                for _, point in curve.points
-            )
-            for (name, release), curve in curves.items():
-                if name != metric:
-                    continue
-                lines[release] = [(n, point._replace(chance=chance)) for n, point in curve.points]
-                if not math.isnan(curve.paper):
-                    value = Estimate(curve.paper, curve.paper, curve.paper, chance=chance)
-                    lines[release + PAPER] = [(PAPER_UTTERANCES, value)]
-            panels[f"{features}: {words.split(' of ')[0]}"] = lines
+            of_release = {
+                release: curve for (name, release), curve in curves.items() if name == metric
+            }
+            if of_release:
+                panels[f"{features}: {words.split(' of ')[0]}"] = _lines(of_release)
     return figures.curves(panels, "utterances of each party", "required emotion", logarithmic=True)
+
+
+def _lines(curves: Mapping[str, Curve]) -> dict[str, Sequence[tuple[float, Estimate]]]:
+    """The points of each release, all with the mean of the chance levels, and the paper's value."""
+    chance = fmean(point.chance for curve in curves.values() for _, point in curve.points)
+    lines: dict[str, Sequence[tuple[float, Estimate]]] = {}
+    for release, curve in curves.items():
+        lines[release] = [(n, point._replace(chance=chance)) for n, point in curve.points]
+        if not math.isnan(curve.paper):
+            value = Estimate(curve.paper, curve.paper, curve.paper, chance=chance)
+            lines[release + PAPER] = [(PAPER_UTTERANCES, value)]
+    return lines
 
 
 def curve_table(curves_of: Mapping[str, Curves]) -> Table:
