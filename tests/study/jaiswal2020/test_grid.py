@@ -54,9 +54,7 @@ def test_networks_have_the_chosen_sizes(tmp_path: Path) -> None:
         grid=parse_grid(["gru_layers=3", "reversal=0.3,1"]),
     )
     out = tmp_path / "out"
-    jaiswal2020.reproduce(
-        few, out, options=options, only=("audio-activation",), cache=None, jobs=1
-    )
+    jaiswal2020.reproduce(few, out, options=options, only=("audio-activation",), cache=None, jobs=1)
     grid = pd.read_csv(out / "grid.csv")
     assert grid.groupby("release").size().to_dict() == {"general": 5, "private": 10, "private+": 5}
     record = json.loads((out / "run.json").read_text())
