@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -14,7 +15,7 @@ from sordino.study.jaiswal2020.grid import PAPER, choose, parse_grid, points
 from sordino.study.jaiswal2020.variants import JaiswalOptions
 from tests.study.synthetic_corpus import corpus
 
-ROW = {"features": "audio", "task": "activation", "draw": 0}
+ROW: dict[str, Any] = {"features": "audio", "task": "activation", "draw": 0}
 
 
 def test_the_papers_grid_has_96_sizes_and_four_lambdas() -> None:
