@@ -28,7 +28,8 @@ _MEANING: Final = {
     "target": "emotion, decision, gender, age, speaker, sensitive-vs-neutral, EMOTION-vs-neutral, "
     "required-vs-rest, membership, intensity or reconstruction",
     "asked": "emotion, leakage, privacy, privacy-d1, patient, membership, control, likelihood, "
-    "likelihood-training, likelihood-control, retrained, retrained-clean, verification or decision",
+    "likelihood-training, likelihood-control, retrained, retrained-clean, retrained-age, "
+    "verification or decision",
     "k": "number of utterances of one speaker that a patient attacker pools, else 1",
     "draw": "the three-party split, or the tested fold with its seed",
     "row": "row of the utterance in the table of vectors or the corpus; the first row if pooled",

@@ -39,7 +39,7 @@ def test_sections_have_the_variants_of_a_corpus() -> None:
     }
     assert [
         variant.condition for variant in select_variants(("text",), ("valence",), ("tasks",))
-    ] == ["tasks=valence+speaker"]
+    ] == ["", "tasks=speaker", "tasks=valence+speaker"]
 
 
 def test_an_unknown_section_is_refused() -> None:

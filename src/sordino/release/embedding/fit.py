@@ -109,6 +109,7 @@ class EmbeddingFitter:
         `drawn`, `dp` or a hidden speaker `speaker`, coded from 0 over training speakers. Tasks
         without a head in this embedding are ignored. The bins of `drawn` are the classes of the
         first primary task. `dp` takes a fixed number of steps and reads no validation rows.
+        Validation rows of an embedding for the speaker alone are of training speakers.
 
         Raises `ReleaseError` where the network cannot be trained, and for `drawn` where too few
         speakers have a class.
@@ -121,8 +122,8 @@ class EmbeddingFitter:
         shape, training = self.settings(speakers)
         heads = {**shape.primary, **shape.attributes}
         labels = {task: codes for task, codes in labels.items() if task in heads}
-        # validation speakers have no code in the head of the speaker
-        heads.pop("speaker", None)
+        if [*shape.primary] != ["speaker"]:
+            heads.pop("speaker", None)  # validation speakers have no code in its head
         validation_labels = {
             task: codes for task, codes in validation_labels.items() if task in heads
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from functools import partial
 from typing import Any, Final
@@ -19,8 +19,19 @@ from sordino.corpora.dimensions import LEVELS
 from sordino.define import GENDERS, Knowledge
 from sordino.metrics.bound import bound, identification_bound
 from sordino.report.estimates import bounded
+from sordino.study.jaiswal2020.draw_means import (
+    against_general,
+    auc,
+    averaged,
+    difference,
+    one_draw,
+    over_draws,
+    privacy,
+    task_costs,
+    uar,
+)
 from sordino.study.jaiswal2020.variant_run import MEMBERSHIP_QUESTIONS
-from sordino.types import Rows, Statistic
+from sordino.types import Rows
 
 STUDY: Final = "jaiswal2020"
 
@@ -43,8 +54,8 @@ LIKELIHOOD: Final = {
 RETRAINED: Final = {"retrained": "", "retrained-clean": "without noise"}
 """The conditions of the primary task by a head that a legitimate user trains, by question."""
 
-DIFFERENCES: Final = ("uar_difference", "uar_against_general")
-"""Metrics in [-1, 1]."""
+OF_AGE: Final = "age"
+"""The condition of age by such a head."""
 
 FALSE_POSITIVES: Final = (0.1, 0.01)
 """Rates of false positives q of `tpr@fpr=q`; it needs 1 / q different speakers."""
@@ -81,7 +92,7 @@ def measure_embeddings(
                 lines.append({**fixed, **line, "required": fixed["task"], "condition": condition})
         for line in (*_nulls(fixed, units), *_epsilon(fixed, units)):
             lines.append({**fixed, "required": fixed["task"], **line})
-    lines += _against_general(guesses)
+    lines += [*against_general(guesses), *task_costs(guesses)]
     estimates = pd.DataFrame(lines).assign(study=STUDY, corpus=corpus, seed=seed)
     words = {"group": "", "attacker": "", "k": ""}
     return (
@@ -96,23 +107,23 @@ def _lines(question: str, table: pd.DataFrame, task: str) -> Iterator[dict[str, 
     if question == "emotion":
         yield from _emotion(table, task)
     elif question == "leakage":
-        yield from _over_draws(
-            table, _uar, {"knowledge": Knowledge.IGNORANT, "target": "gender", "metric": "leakage"}
+        yield from over_draws(
+            table, uar, {"knowledge": Knowledge.IGNORANT, "target": "gender", "metric": "leakage"}
         )
     elif question == "decision":
         yield from decision_bounds(table)
     elif question == "verification":
-        yield from _over_draws(
+        yield from over_draws(
             table,
-            _auc,
+            auc,
             {"knowledge": Knowledge.SEMI_INFORMED, "target": "speaker", "metric": "auc"},
             secret=False,
         )
     elif question in MEMBERSHIP_QUESTIONS:
         condition = MEMBERSHIP_CONTROL if question == MEMBERSHIP_CONTROL else ""
-        yield from _over_draws(
+        yield from over_draws(
             table,
-            _uar,
+            uar,
             _ATTACK | {"target": "speaker", "metric": "membership", "condition": condition},
         )
     elif question in LIKELIHOOD:
@@ -120,9 +131,13 @@ def _lines(question: str, table: pd.DataFrame, task: str) -> Iterator[dict[str, 
     elif question in RETRAINED:
         where = {"knowledge": Knowledge.SEMI_INFORMED, "target": task, "metric": "uar"}
         condition = RETRAINED[question]
-        yield from _over_draws(
-            table, _uar, where | {"condition": condition}, secret=False, chance=1 / 3
+        yield from over_draws(
+            table, uar, where | {"condition": condition}, secret=False, chance=1 / 3
         )
+    elif question == "retrained-age":
+        where = {"knowledge": Knowledge.SEMI_INFORMED, "target": "age", "metric": "uar"}
+        where |= {"condition": OF_AGE}
+        yield from over_draws(one_draw(table), uar, where, secret=True, chance=0.5)
     else:
         patient = (
             {"knowledge": Knowledge.PATIENT, "k": int(table["k"].max())}
@@ -133,73 +148,30 @@ def _lines(question: str, table: pd.DataFrame, task: str) -> Iterator[dict[str, 
         where = (
             _ATTACK | {"target": "gender", "metric": "privacy", "condition": condition} | patient
         )
-        yield from _over_draws(table, _privacy, where)
+        yield from over_draws(table, privacy, where)
 
 
 def _emotion(table: pd.DataFrame, task: str) -> Iterator[dict[str, Any]]:
     """UAR of the primary task, UAR of each gender, and their difference, from posteriors averaged
     over seeds.
     """
-    table = _averaged(table)
+    table = averaged(table)
     where = {"knowledge": Knowledge.IGNORANT, "target": task}
-    yield from _over_draws(table, _uar, where | {"metric": "uar"}, secret=False, chance=1 / 3)
+    yield from over_draws(table, uar, where | {"metric": "uar"}, secret=False, chance=1 / 3)
     for code, gender in enumerate(GENDERS):
         rows = table[table["gender"] == code].reset_index(drop=True)
         if len(rows):
             of_gender = where | {"metric": "uar_by_gender", "group": str(gender)}
-            yield from _over_draws(rows, _uar, of_gender, secret=False, chance=1 / 3)
+            yield from over_draws(rows, uar, of_gender, secret=False, chance=1 / 3)
     with_gender = table[table["gender"] >= 0].reset_index(drop=True)
     if with_gender["gender"].nunique() == 2:
-        yield from _over_draws(
+        yield from over_draws(
             with_gender,
-            _difference,
+            difference,
             where | {"metric": "uar_difference"},
             secret="gender",
             chance=0.0,
         )
-
-
-def _averaged(table: pd.DataFrame) -> pd.DataFrame:
-    """One row per test row: the likeliest class of the posteriors, averaged over seeds."""
-    table = table.assign(draw=table["draw"].str.split(" ").str[0])
-    keys = ["draw", "row", "truth", "speaker", "gender"]
-    posterior = table.pivot_table(index=keys, columns="prediction", values="score").reset_index()
-    return posterior[keys].assign(prediction=posterior.drop(columns=keys).to_numpy().argmax(axis=1))
-
-
-def _against_general(guesses: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    """U of each embedding minus U of `general`, on the same test rows: the interval is that of the
-    paired difference over speakers.
-    """
-    emotion = guesses[guesses["asked"] == "emotion"]
-    for (features, task), table in emotion.groupby(["features", "task"], sort=False):
-        of_embedding = {
-            (str(release), str(condition)): _averaged(rows)
-            for (release, condition), rows in table.groupby(["release", "condition"], sort=False)
-        }
-        general = of_embedding.pop(("general", ""), None)
-        if general is None:
-            continue
-        general = general.rename(columns={"prediction": "of_general"})
-        for (release, condition), rows in of_embedding.items():
-            both = rows.merge(general, on=["draw", "row", "truth", "speaker", "gender"])
-            names = {"features": features, "release": release, "condition": condition}
-            where = {
-                **names,
-                "required": task,
-                "knowledge": Knowledge.IGNORANT,
-                "target": task,
-                "metric": "uar_against_general",
-            }
-            yield from _over_draws(both, _gain, where, secret=False, chance=0.0)
-
-
-def _gain(table: pd.DataFrame) -> Statistic:
-    truth, prediction = _arrays(table)
-    general = table["of_general"].to_numpy().astype(np.intp)
-    return lambda rows: (
-        metrics.uar(truth[rows], prediction[rows]) - metrics.uar(truth[rows], general[rows])
-    )
 
 
 def _likelihood(table: pd.DataFrame, condition: str) -> Iterator[dict[str, Any]]:
@@ -214,7 +186,7 @@ def _likelihood(table: pd.DataFrame, condition: str) -> Iterator[dict[str, Any]]
         "target": "membership",
         "condition": condition,
     }
-    yield from _over_draws(table, _auc, where | {"metric": "auc"})
+    yield from over_draws(table, auc, where | {"metric": "auc"})
     member, score = table["truth"].to_numpy() == 1, table["score"].to_numpy()
     for rate in FALSE_POSITIVES:
         if table.loc[~member, "speaker"].nunique() < 1 / rate:
@@ -294,35 +266,6 @@ def _of_gender(table: pd.DataFrame, count: int) -> tuple[float, ...]:
     return limits.tv, limits.high, limits.auc, limits.auc_high
 
 
-def _over_draws(
-    table: pd.DataFrame,
-    statistic: Callable[[pd.DataFrame], Statistic],
-    where: Mapping[str, Any],
-    secret: bool | str = True,
-    chance: float = 0.5,
-) -> Iterator[dict[str, Any]]:
-    """The mean over draws, then each draw."""
-    if not len(table):
-        return
-    for split in ("all", *dict.fromkeys(table["draw"])):
-        rows = table if split == "all" else table[table["draw"] == split].reset_index(drop=True)
-        within = "truth" if secret is True else secret
-        interval = metrics.interval(
-            statistic(rows),
-            rows["speaker"],
-            draw=rows["draw"],
-            stratum=rows["gender"],
-            group=rows[within] if within else None,
-            bounds=(-1.0, 1.0) if where["metric"] in DIFFERENCES else (0.0, 1.0),
-        )
-        yield {
-            **where,
-            "split": split,
-            **asdict(interval),
-            "chance": chance,
-        }
-
-
 def _nulls(fixed: Mapping[str, str], units: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The null of P for one and for several utterances, from the records of the units."""
     records = _records(fixed, units)
@@ -368,28 +311,3 @@ def _epsilon(fixed: Mapping[str, str], units: Mapping[str, Any]) -> Iterator[dic
             "split": "all",
             "value": max(spent),
         }
-
-
-def _uar(table: pd.DataFrame) -> Statistic:
-    truth, prediction = _arrays(table)
-    return lambda rows: metrics.uar(truth[rows], prediction[rows])
-
-
-def _privacy(table: pd.DataFrame) -> Statistic:
-    truth, prediction = _arrays(table)
-    return lambda rows: metrics.privacy(truth[rows], prediction[rows])
-
-
-def _auc(table: pd.DataFrame) -> Statistic:
-    truth, score = table["truth"].to_numpy() == 1, table["score"].to_numpy()
-    return lambda rows: metrics.auc(truth[rows], score[rows])
-
-
-def _difference(table: pd.DataFrame) -> Statistic:
-    truth, prediction = _arrays(table)
-    gender = table["gender"].to_numpy()
-    return lambda rows: metrics.uar_difference(truth[rows], prediction[rows], gender[rows])
-
-
-def _arrays(table: pd.DataFrame) -> tuple[Rows, Rows]:
-    return table["truth"].to_numpy().astype(np.intp), table["prediction"].to_numpy().astype(np.intp)

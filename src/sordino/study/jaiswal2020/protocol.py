@@ -54,7 +54,9 @@ class StudyLabels:
     """Labels of all utterances as codes, -1 if unknown, and the draws."""
 
     labels: dict[str, Rows]
-    """Codes of `activation` and `valence` (0 low, 1 mid, 2 high), `gender`, `speaker`."""
+    """Codes of `activation` and `valence` (0 low, 1 mid, 2 high), `gender`, `speaker`; `age` (1
+    older than the median speaker) where it is labelled.
+    """
     speaker: NDArray[np.str_]
     draws: tuple[FoldDraw, ...]
 

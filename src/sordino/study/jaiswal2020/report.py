@@ -12,7 +12,6 @@ import pandas as pd
 from sordino.report import figures, release_page
 from sordino.report.estimate_table import Estimate
 from sordino.report.page import Block, Page, Picture, Section, Terms, Text, settings
-from sordino.report.tables import Cell, Table, with_interval
 from sordino.study.jaiswal2020 import further_tables, questions
 from sordino.study.jaiswal2020.estimates import ON_D1
 from sordino.study.jaiswal2020.tables import (
@@ -86,7 +85,7 @@ def page(estimates: pd.DataFrame, run: Mapping[str, Any], notices: Sequence[str]
             ),
         ),
         Section("The strength of the reversal", _sweep(look)),
-        Section("Two tasks at once", _two_tasks(look)),
+        Section("Several primary tasks", _tasks(look)),
         Section("The choice of the grid", _grid(run)),
         Section("Did the adversaries learn?", _health(run)),
         Section("How to read this page", [Terms((*_TERMS, *DESCRIPTIONS.items()))]),
@@ -230,46 +229,15 @@ def _with(at: float, condition: str) -> str:
     return f"lambda={at:g} {condition}".strip()
 
 
-def _two_tasks(look: Look) -> list[Block]:
-    """The primary task, gender and speaker verification, alone and with speakers as a second
-    primary task.
-    """
-    groups = []
-    for features in look.features:
-        for task in look.tasks:
-            two_tasks = f"tasks={task}+speaker"
-            if look.has(features, task, "general", two_tasks):
-                rows = []
-                for condition in ("", two_tasks):
-                    estimates = [
-                        look(features, task, "general", metric, condition=condition)
-                        for metric in ("uar", "auc", "privacy")
-                    ]
-                    values = [cell for estimate in estimates for cell in with_interval(estimate)]
-                    rows.append(
-                        [
-                            Cell(features, "name"),
-                            Cell(task if not condition else f"{task} and speaker", "name"),
-                            *values,
-                        ]
-                    )
-                groups.append(rows)
-    columns = ("ours", "95 % interval")
-    heads = [
-        [("", 2), ("U", 2), ("speaker verification, AUC", 2), ("P", 2)],
-        [(name, 1) for name in ("stream", "trained for", *columns * 3)],
-    ]
-    return (
-        [Text(_TASKS), Table("Emotion, with and without speaker verification", heads, groups)]
-        if groups
-        else []
-    )
-
-
 def _grid(run: Mapping[str, Any]) -> list[Block]:
     """The chosen points, if the grid was searched."""
     chosen = run.get("grid", [])
     return [Text(further_tables.GRID_TEXT), further_tables.grid_table(chosen)] if chosen else []
+
+
+def _tasks(look: Look) -> list[Block]:
+    table = further_tables.tasks_table(look)
+    return [Text(further_tables.TASKS_TEXT), table] if table.groups else []
 
 
 def _health(run: Mapping[str, Any]) -> list[Block]:
@@ -341,12 +309,6 @@ _BOUND: Final = (
     "three "
     "bins among the speakers of a fold. It does not cover several vectors of one speaker: see the "
     "patient attacker."
-)
-_TASKS: Final = (
-    "The paper leaves two unrelated primary tasks to later work: here emotion and speaker "
-    "verification. Verification is measured on speakers outside the training, with the cosine of "
-    "an "
-    "utterance and the mean of the other utterances of a speaker."
 )
 _TERMS: Final = (
     (

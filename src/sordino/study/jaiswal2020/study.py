@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from sordino import storage
 from sordino.corpora.dimensions import Levels, levels
+from sordino.corpora.hidden import older
 from sordino.corpora.table import Corpus
 from sordino.define import Knowledge
 from sordino.errors import StudyError
@@ -40,11 +41,15 @@ from sordino.study.jaiswal2020.variants import (
     Variant,
     select_variants,
 )
+from sordino.types import Rows
 
 READ_SENTENCES: Final = 10
 """If a corpus has at most so many different sentences, its speakers read them. Words then have no
 information about speaker or emotion.
 """
+
+AGED_SPEAKERS: Final = 4
+"""Speakers of either class of age, without which age is no task."""
 
 
 def reproduce(
@@ -75,7 +80,8 @@ def reproduce(
     varied = [
         task for task, label in tasks.items() if len(np.unique(label.codes[label.codes >= 0])) > 1
     ]
-    variants = select_variants(streams, varied, only)
+    attributes = ("speaker", *(["age"] if _ages(corpus) is not None else []))
+    variants = select_variants(streams, varied, only, attributes)
     _check_genders(corpus, variants)
     streams = sorted({name for variant in variants for name in FEATURE_STREAMS[variant.features]})
     corpus = corpus.select(_usable(corpus, tasks, streams))
@@ -201,7 +207,18 @@ def _check_genders(corpus: Corpus, variants: Sequence[Variant]) -> None:
 def _labels(corpus: Corpus, tasks: dict[str, Levels], parts: tuple[FoldDraw, ...]) -> StudyLabels:
     labels = {name: task.codes for name, task in tasks.items()} | {"gender": corpus.genders()}
     speakers = np.unique(corpus.speaker, return_inverse=True)[1].astype(np.intp)
+    if (age := _ages(corpus)) is not None:
+        labels["age"] = age
     return StudyLabels({**labels, "speaker": speakers}, corpus.speaker, parts)
+
+
+def _ages(corpus: Corpus) -> Rows | None:
+    """1 for speakers older than the median, 0 for others, -1 where unknown; None with fewer than
+    `AGED_SPEAKERS` in either class.
+    """
+    codes = older(corpus.table, np.arange(len(corpus)))
+    speakers = [len(np.unique(corpus.speaker[codes == code])) for code in (0, 1)]
+    return codes if min(speakers) >= AGED_SPEAKERS else None
 
 
 def _record(

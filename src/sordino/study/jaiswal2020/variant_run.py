@@ -16,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sordino.attack import RetrainResult, membership, pool_scores, retrain
 from sordino.attack.retraining import as_reader, merge
 from sordino.attack.utility_probes import Rms
+from sordino.corpora.split import every_fourth
 from sordino.errors import AttackError, ReleaseError
 from sordino.nn.fit_multimodal import FittedMultimodal, Training
 from sordino.nn.multimodal import Shape, apply
@@ -36,6 +37,9 @@ MEMBERSHIP_QUESTIONS: Final = ("membership", "control")
 
 OF_SELECTIONS: Final = (*MEMBERSHIP_QUESTIONS, *LIKELIHOOD_QUESTIONS)
 """The questions that are asked once for each selection of speakers."""
+
+CLASSES: Final = {"age": 2, "speaker": 2}
+"""Classes of the primary tasks beside levels; those of the speaker follow from the fit."""
 
 HEAD_STRENGTH: Final = 0.03
 """C of the logistic regression of a legitimate user, as of `attack.utility_probes.intensity`."""
@@ -62,7 +66,7 @@ class VariantRun:
         self.shape = Shape(
             audio=widths.get("audio"),
             text=widths.get("text"),
-            primary={variant.task: 3},
+            primary={name: CLASSES.get(name, 3) for name in variant.primary},
             **options.sizes,  # type: ignore[arg-type]
         )
         self.training = Training(epochs=options.epochs)
@@ -75,14 +79,16 @@ class VariantRun:
         try:
             yield from self._guesses(seed)
         except ReleaseError as error:
-            self.skip("drawn", seed, error)
+            self.skip("embedding", seed, error)
 
     def skip(self, question: str, seed: int, error: AttackError | ReleaseError) -> None:
         """Record a question that a network cannot answer, and the reason.
 
-        Only a drawn embedding may lack speakers. Raises the `ReleaseError` of another embedding.
+        Only a drawn embedding, and one of age, may lack speakers. Raises the `ReleaseError` of
+        another embedding.
         """
-        if isinstance(error, ReleaseError) and self.variant.release != "drawn":
+        may_lack = self.variant.release == "drawn" or "age" in self.variant.primary
+        if isinstance(error, ReleaseError) and not may_lack:
             raise error
         before = f"{self.record['not_asked']}; " if "not_asked" in self.record else ""
         self.record["not_asked"] = f"{before}{question} (seed {seed}): {error}"
@@ -92,7 +98,8 @@ class VariantRun:
         embedding, network = self.fit(self.rows, draw.train, draw.stop, seed)
         self.record_network(embedding, network)
         e = embedding(self.rows, key=seed)
-        yield self.emotion(embedding, e, seed)
+        if self.variant.task in self.variant.primary:
+            yield self.emotion(embedding, e, seed)
         yield from self.leakage(embedding, seed)
         if embedding.bins:
             yield self.decision(embedding, seed)
@@ -153,8 +160,11 @@ class VariantRun:
         without them, training ends after a fixed number of epochs.
         """
         shape, training = self.shape, training or self.training
+        if self.variant.primary == ("speaker",):  # other speakers have no class and stop nothing
+            part = every_fourth(train, self.study.speaker)
+            train, stop = part.train, part.validation
         speakers, codes = np.unique(self.study.speaker[train], return_inverse=True)
-        if self.variant.tasks:
+        if "speaker" in self.variant.primary:
             shape = replace(shape, primary={**shape.primary, "speaker": len(speakers)})
         labels = {name: values[train] for name, values in self.study.labels.items()} | {
             "speaker": codes.astype(np.intp)
@@ -172,6 +182,8 @@ class VariantRun:
         )
         names = [] if stop is None else [name for name in self.study.labels if name != "speaker"]
         stop_labels = {name: self.study.labels[name][stop] for name in names}
+        if self.variant.primary == ("speaker",):
+            stop_labels["speaker"] = np.searchsorted(speakers, self.study.speaker[stop])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # few prototypes change no decision
             return fitter.fit(
@@ -246,16 +258,22 @@ class VariantRun:
         return self.table("verification", pd.concat(parts, ignore_index=True), seed)
 
     def retrained_head(self, embedding: Embedding, e: Vectors, seed: int) -> Iterator[pd.DataFrame]:
-        """Predictions of the primary task on the test rows by a legitimate user with a logistic
-        regression, trained on released vectors of D1; for an embedding with noise also on vectors
-        without it. The difference is the cost of the noise.
+        """Predictions on the test rows by a legitimate user with a logistic regression, trained on
+        released vectors of D1: of the emotion, and of age where it is labelled. For an embedding
+        with noise, the emotion also on vectors without it: the difference is the cost of the noise.
         """
-        vectors = {"retrained": e}
+        vectors = {"retrained": e, "retrained-age": e}
         if embedding.network.shape.noise:
             vectors["retrained-clean"] = apply(embedding.network, self.rows).embedding.numpy()
-        labels = self.study.labels[self.variant.task]
-        train, test = (rows[labels[rows] >= 0] for rows in (self.draw.train, self.test))
         for question, x in vectors.items():
+            labels = self.study.labels.get(
+                "age" if question == "retrained-age" else self.variant.task
+            )
+            if labels is None:
+                continue
+            train, test = (rows[labels[rows] >= 0] for rows in (self.draw.train, self.test))
+            if len(np.unique(labels[train])) < 2:
+                continue
             head = make_pipeline(
                 Rms(), LogisticRegression(C=HEAD_STRENGTH, max_iter=2000, class_weight="balanced")
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import product
+from itertools import combinations, product
 from typing import Final, Literal
 
 from sordino import attack
@@ -102,14 +102,19 @@ class Variant:
     release: str
     reversal: float | None = None
     tasks: tuple[str, ...] = ()
-    """Primary tasks beside `task`."""
+    """Primary tasks, if they are not `task` alone: of the emotion, `speaker` and `age`."""
     epsilon: float | None = None
+
+    @property
+    def primary(self) -> tuple[str, ...]:
+        """The primary tasks of the network."""
+        return self.tasks or (self.task,)
 
     @property
     def condition(self) -> str:
         """The value of the column `condition`: a setting that a sweep varies."""
         if self.tasks:
-            return f"tasks={'+'.join((self.task, *self.tasks))}"
+            return f"tasks={'+'.join(self.tasks)}"
         if self.epsilon is not None:
             return f"epsilon={self.epsilon:g}"
         return "" if self.reversal is None else f"lambda={self.reversal:g}"
@@ -123,10 +128,14 @@ class Variant:
 
 
 def select_variants(
-    streams: Sequence[str], tasks: Sequence[str], only: Sequence[str] = ()
+    streams: Sequence[str],
+    tasks: Sequence[str],
+    only: Sequence[str] = (),
+    attributes: Sequence[str] = ("speaker",),
 ) -> list[Variant]:
     """The variants of the sections `only`, or of all sections but `NAMED_ONLY`, for the streams and
-    tasks of a corpus.
+    tasks of a corpus. `attributes` are the primary tasks beside the emotion: `speaker`, and `age`
+    where it is labelled. Section `tasks` has each of them alone and every pair.
 
     Raises `StudyError` for an unknown section, and if the corpus can answer no section.
     """
@@ -149,7 +158,10 @@ def select_variants(
         if "sweep" in sections:
             variants += [Variant(name, task, "private", strength) for strength in LAMBDAS]
         if "tasks" in sections:
-            variants.append(Variant(name, task, "general", tasks=("speaker",)))
+            variants.append(Variant(name, task, "general"))
+            primary = (task, *attributes)
+            combined = [*((other,) for other in attributes), *combinations(primary, 2)]
+            variants += [Variant(name, task, "general", tasks=chosen) for chosen in combined]
     if not variants:
         raise StudyError(
             f"nothing of {', '.join(sections)} can be run: the corpus has "
@@ -157,4 +169,4 @@ def select_variants(
             f"{', '.join(tasks) or 'no labels of activation or valence'}: add a corpus that has "
             "them"
         )
-    return variants
+    return list(dict.fromkeys(variants))

@@ -1,0 +1,125 @@
+"""Several primary tasks: emotion, speaker and age, alone and in pairs, and what they cost."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sordino.corpora.table import Corpus
+from sordino.study import jaiswal2020
+from sordino.study.jaiswal2020.draw_means import task_costs
+from sordino.study.jaiswal2020.variants import select_variants
+from tests.study.synthetic_corpus import QUICK, corpus, headline
+
+ALONE_AND_PAIRS = [
+    "",
+    "tasks=speaker",
+    "tasks=age",
+    "tasks=activation+speaker",
+    "tasks=activation+age",
+    "tasks=speaker+age",
+]
+
+
+def with_ages(planted: Corpus, ages: list[float]) -> Corpus:
+    """The corpus with the age of each speaker, in the order of their names."""
+    speaker = np.unique(planted.speaker, return_inverse=True)[1]
+    return Corpus(planted.name, planted.table.assign(age=np.array(ages)[speaker]))
+
+
+def test_each_task_is_trained_alone_and_in_pairs() -> None:
+    variants = select_variants(("audio",), ("activation",), ("tasks",), ("speaker", "age"))
+    assert [variant.condition for variant in variants] == ALONE_AND_PAIRS
+
+
+def guesses(share: dict[str, float], speakers: int = 10, takes: int = 30) -> pd.DataFrame:
+    """Guesses of age by embeddings that are right in a share of the rows."""
+    random, tables = np.random.default_rng(0), []
+    speaker = np.repeat(np.arange(speakers), takes)
+    for condition, right in share.items():
+        truth = speaker % 2
+        prediction = np.where(random.random(len(truth)) < right, truth, 1 - truth)
+        table = pd.DataFrame(
+            {"truth": truth, "prediction": prediction, "row": np.arange(len(truth))}
+        )
+        tables.append(table.assign(condition=condition, speaker=speaker, gender=speaker % 4 // 2))
+    return pd.concat(tables, ignore_index=True).assign(
+        features="audio",
+        task="activation",
+        release="general",
+        asked="retrained-age",
+        draw="0",
+        score=np.nan,
+    )
+
+
+def test_the_cost_is_the_difference_to_the_first_task_alone() -> None:
+    rows = guesses({"tasks=age": 0.9, "tasks=activation+age": 0.6})
+    lines = [line for line in task_costs(rows) if line["split"] == "all"]
+    assert [(line["group"], line["target"]) for line in lines] == [("age", "age")]
+    assert lines[0]["value"] == pytest.approx(-0.3, abs=0.06)
+    assert lines[0]["low"] < lines[0]["value"] < lines[0]["high"] < 0
+
+
+def test_equal_embeddings_cost_nothing() -> None:
+    rows = guesses({"tasks=age": 1.0, "tasks=activation+age": 1.0})
+    lines = [line for line in task_costs(rows) if line["split"] == "all"]
+    assert lines[0]["value"] == 0
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    planted = corpus(tmp_path_factory.mktemp("sound"), speakers=10, utterances=4, words=False)
+    out = tmp_path_factory.mktemp("out")
+    jaiswal2020.reproduce(
+        with_ages(planted, [20.0, 21, 30, 31, 22, 23, 32, 33, 24, 34]),
+        out,
+        options=replace(QUICK, epochs=2, shuffles=1, selections=1),
+        only=("tasks",),
+        cache=None,
+        jobs=1,
+    )
+    return out
+
+
+def test_every_embedding_has_emotion_speaker_and_age(run: Path) -> None:
+    rows = headline(run, knowledge="semi-informed")
+    for condition in ALONE_AND_PAIRS:
+        of_age = f"{condition} age".strip()
+        assert set(rows.loc[rows["condition"] == of_age, "target"]) == {"age"}
+        at = rows[rows["condition"] == condition]
+        assert {("activation", "uar"), ("speaker", "auc")} <= set(zip(at["target"], at["metric"]))
+
+
+def test_every_pair_has_both_costs(run: Path) -> None:
+    costs = headline(run, metric="cost").groupby("condition", sort=False)["group"].agg(list)
+    assert costs.to_dict() == {
+        "tasks=activation+speaker": ["activation", "speaker"],
+        "tasks=activation+age": ["activation", "age"],
+        "tasks=speaker+age": ["speaker", "age"],
+    }
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert "Embeddings for emotion, speaker and age" in page
+
+
+def test_the_embedding_of_the_speaker_stops_on_training_speakers(run: Path) -> None:
+    units = json.loads((run / "run.json").read_text())["units"]
+    names = [name for name in units if "tasks=speaker-" in name]
+    assert len(names) == 5
+    assert all(units[name]["networks"][0]["losses"] for name in names)
+
+
+def test_too_few_speakers_of_an_age_are_no_task(tmp_path: Path) -> None:
+    from sordino.study.jaiswal2020.study import _ages
+
+    planted = corpus(tmp_path, speakers=10, utterances=1)
+    assert _ages(planted) is None
+    assert _ages(with_ages(planted, [20.0] * 7 + [40.0] * 3)) is None
+    codes = _ages(with_ages(planted, [20.0] * 6 + [40.0] * 4))
+    assert codes is not None
+    assert codes.tolist() == [0] * 6 + [1] * 4
