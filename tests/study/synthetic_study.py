@@ -175,8 +175,9 @@ def brisk(policies: int = 3) -> Iterator[None]:
     """Commands with few epochs, policies and draws, in this process."""
     settings: dict[str, Any] = {"policies": POLICIES[:policies], "fitters": FITTERS}
     with pytest.MonkeyPatch.context() as patch:
-        reproduce = partial(feng2021.reproduce, max_draws=2, **settings)
-        patch.setattr(feng2021, "reproduce", reproduce)
+        for verb in ("reproduce", "compare_settings", "learning_curves"):
+            short = partial(getattr(feng2021, verb), max_draws=2, **settings)
+            patch.setattr(feng2021, verb, short)
         patch.setattr(protocol, "POLICIES", POLICIES[:policies])  # `sordino compare` passes them
         patch.setattr(compare, "compare", partial(compare.compare, **settings))
         two_draws = partial(protocol.prepare, max_draws=2)
