@@ -86,6 +86,7 @@ def test_a_growing_curve_is_extrapolated() -> None:
     assert curve.doubling.low > 0
     assert curve.at_paper.low < 0.9 - 2.5 * 4025**-0.5 < curve.at_paper.high
     assert curve.points[-1][1].value == pytest.approx(law[-1], abs=0.06)
+    assert 0.57 < curve.paper < 0.84
 
 
 def test_a_curve_resumes_and_has_every_point(tmp_path: Path) -> None:

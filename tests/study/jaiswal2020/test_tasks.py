@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from sordino.corpora.dimensions import levels
 from sordino.corpora.table import Corpus
-from sordino.study import jaiswal2020
 from sordino.study.jaiswal2020.draw_means import task_costs
+from sordino.study.jaiswal2020.estimates import measure_embeddings
+from sordino.study.jaiswal2020.further_tables import tasks_table
+from sordino.study.jaiswal2020.inputs import Material
+from sordino.study.jaiswal2020.protocol import draws
+from sordino.study.jaiswal2020.study import _ages, _labels
+from sordino.study.jaiswal2020.tables import Look
+from sordino.study.jaiswal2020.units import guesses as guesses_of
 from sordino.study.jaiswal2020.variants import select_variants
-from tests.study.synthetic_corpus import QUICK, corpus, headline
+from tests.study.synthetic_corpus import QUICK, corpus
 
 ALONE_AND_PAIRS = [
     "",
@@ -72,52 +79,68 @@ def test_equal_embeddings_cost_nothing() -> None:
     assert lines[0]["value"] == 0
 
 
+class TaskRun(NamedTuple):
+    """One fold of section `tasks`."""
+
+    estimates: pd.DataFrame
+    units: dict[str, Any]
+
+
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run(tmp_path_factory: pytest.TempPathFactory) -> TaskRun:
+    """One fold: five would take five times as long."""
     planted = corpus(tmp_path_factory.mktemp("sound"), speakers=10, utterances=4, words=False)
-    out = tmp_path_factory.mktemp("out")
-    jaiswal2020.reproduce(
-        with_ages(planted, [20.0, 21, 30, 31, 22, 23, 32, 33, 24, 34]),
-        out,
-        options=replace(QUICK, epochs=2, shuffles=1, selections=1),
-        only=("tasks",),
-        cache=None,
+    aged = with_ages(planted, [20.0, 21, 30, 31, 22, 23, 32, 33, 24, 34])
+    fold = draws(aged, 0, aged.checksums())[:1]
+    labels = _labels(aged, {"activation": levels(aged, "activation")}, fold)
+    variants = select_variants(("audio",), ("activation",), ("tasks",), ("speaker", "age"))
+    table, units = guesses_of(
+        variants,
+        Material.of(aged, ("audio",), normalise="corpus", cache=None, jobs=1),
+        labels,
+        tmp_path_factory.mktemp("units"),
+        replace(QUICK, epochs=2, shuffles=1, selections=1),
         jobs=1,
     )
-    return out
+    speakers = pd.DataFrame({"speaker": aged.speaker, "gender": aged.genders()})
+    return TaskRun(measure_embeddings(table, units, speakers, "planted", 0), units)
 
 
-def test_every_embedding_has_emotion_speaker_and_age(run: Path) -> None:
-    rows = headline(run, knowledge="semi-informed")
+def test_every_embedding_has_emotion_speaker_and_age(run: TaskRun) -> None:
+    rows = run.estimates[run.estimates["knowledge"] == "semi-informed"]
     for condition in ALONE_AND_PAIRS:
         of_age = f"{condition} age".strip()
         assert set(rows.loc[rows["condition"] == of_age, "target"]) == {"age"}
         at = rows[rows["condition"] == condition]
-        names = set(at["target"] + " " + at["metric"])
-        assert {"activation uar", "speaker auc"} <= names
+        assert {"activation uar", "speaker auc"} <= set(at["target"] + " " + at["metric"])
 
 
-def test_every_pair_has_both_costs(run: Path) -> None:
-    costs = headline(run, metric="cost").groupby("condition", sort=False)["group"].agg(list)
-    assert costs.to_dict() == {
+def test_every_pair_has_both_costs(run: TaskRun) -> None:
+    costs = run.estimates[run.estimates["metric"] == "cost"]
+    pairs = costs[costs["split"] == "all"].groupby("condition")["group"].agg(sorted)
+    assert pairs.to_dict() == {
         "tasks=activation+speaker": ["activation", "speaker"],
         "tasks=activation+age": ["activation", "age"],
-        "tasks=speaker+age": ["speaker", "age"],
+        "tasks=speaker+age": ["age", "speaker"],
     }
-    page = (run / "report.html").read_text(encoding="utf-8")
-    assert "Embeddings for emotion, speaker and age" in page
+    (rows,) = tasks_table(Look(run.estimates)).groups
+    assert [row[1].text for row in rows] == [
+        "activation",
+        "speaker",
+        "age",
+        "activation and speaker",
+        "activation and age",
+        "speaker and age",
+    ]
+    assert [cell.text == "–" for cell in rows[-1][-3:]] == [True, False, False]
 
 
-def test_the_embedding_of_the_speaker_stops_on_training_speakers(run: Path) -> None:
-    units = json.loads((run / "run.json").read_text())["units"]
-    names = [name for name in units if "tasks=speaker-" in name]
-    assert len(names) == 5
-    assert all(units[name]["networks"][0]["losses"] for name in names)
+def test_the_embedding_of_the_speaker_stops_on_training_speakers(run: TaskRun) -> None:
+    (network,) = run.units["audio-activation-general-tasks=speaker-0"]["networks"]
+    assert network["losses"]
 
 
 def test_too_few_speakers_of_an_age_are_no_task(tmp_path: Path) -> None:
-    from sordino.study.jaiswal2020.study import _ages
-
     planted = corpus(tmp_path, speakers=10, utterances=1)
     assert _ages(planted) is None
     assert _ages(with_ages(planted, [20.0] * 7 + [40.0] * 3)) is None

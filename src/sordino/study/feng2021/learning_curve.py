@@ -165,7 +165,7 @@ def curves(guesses: pd.DataFrame, utterances: Sequence[float], is_paper: bool = 
                 list(zip(utterances, estimates, strict=True)),
                 doubling,
                 at_paper if justified else Interval(math.nan, math.nan, math.nan, 0, 0),
-                paper(metric, name, "", Role.REQUIRED) if is_paper else math.nan,
+                paper(metric, name, "", str(Role.REQUIRED)) if is_paper else math.nan,
             )
     return found
 
