@@ -108,7 +108,7 @@ def learning_curve(
     """The curves of one feature set, and a record: the options, and the units by share, draw and
     policy. Finished units are in `out/units`: a killed run resumes.
 
-    `shares` are shares of the utterances of the fitting speakers, ascending. The other arguments
+    `shares` are shares of the utterances of the fitting speakers. The other arguments
     and errors are those of `reproduce`. Attackers are not part of a curve, since their data would
     shrink with it: the units have a linear attacker only.
     """
@@ -117,7 +117,7 @@ def learning_curve(
     table = inputs.corpus.table
     label = (table["emotion"] + " " + table["gender"]).to_numpy(dtype=str)
     guesses, sizes, units = [], [], {}
-    for share in shares:
+    for share in sorted(set(shares)):
         draws = tuple(subset(parts, label, share, options.seed) for parts in inputs.draws)
         smaller = inputs._replace(draws=draws)
         rows, record = predictions(
@@ -134,7 +134,7 @@ def learning_curve(
         units |= {f"{share:g} {name}": unit for name, unit in record.items()}
     is_paper = features == "IS13" and options.conditions == "none"
     found = curves(pd.concat(guesses, ignore_index=True), sizes, is_paper)
-    config = {"options": asdict(options), "shares": [*shares], "conditions": inputs.conditions}
+    config = {"options": asdict(options), "shares": sorted(set(shares)), "conditions": inputs.conditions}
     return found, {**settled(config), "units": units}
 
 
