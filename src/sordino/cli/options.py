@@ -253,8 +253,8 @@ ConditionsOption = Annotated[
     ),
 ]
 PaperConditionsOption = Annotated[
-    list[Literal["none", "standard"]],
-    typer.Option("--conditions", help=f"{_CONDITIONS_HELP} Repeatable."),
+    list[str],
+    typer.Option("--conditions", metavar="none|standard", help=f"{_CONDITIONS_HELP} Repeatable."),
 ]
 NoiseOption = Annotated[
     Path | None,

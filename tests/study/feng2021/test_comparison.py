@@ -10,7 +10,7 @@ import pytest
 
 from sordino.errors import FeatureError
 from sordino.report.estimates import headline
-from sordino.study import feng2021
+from sordino.study import POLICIES, feng2021
 from sordino.study.feng2021 import Setting
 from sordino.study.feng2021.comparison import page, release_figures, settings_rows
 from tests.study import synthetic_study
@@ -26,6 +26,11 @@ def test_a_table_of_vectors_has_no_conditions(tmp_path: Path) -> None:
 def test_two_tables_of_one_name_are_refused() -> None:
     with pytest.raises(FeatureError, match=r"two tables mine, expected different names: rename"):
         feng2021.settings_of(["a/mine.csv", "b/mine.csv"], ["none"])
+
+
+def test_unknown_conditions_are_refused() -> None:
+    with pytest.raises(FeatureError, match=r"conditions loud, expected some of none, standard: "):
+        feng2021.settings_of(["IS13"], ["loud"])
 
 
 def test_the_table_has_the_figures_of_each_study(two_corpora: Run) -> None:
@@ -67,7 +72,7 @@ def test_each_setting_has_its_own_study(tmp_path: Path) -> None:
         tmp_path / "out",
         settings,
         options=SMALL,
-        policies=synthetic_study.POLICIES[:1],
+        policies=POLICIES[:1],
         fitters=FITTERS,
         max_draws=1,
         cache=None,

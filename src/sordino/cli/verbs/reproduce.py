@@ -309,7 +309,7 @@ def _print_rows(rows: pd.DataFrame, title: str, out: Location, caption: str = _I
 
     table = Table(title=title, caption=caption or None)
     for name, column in rows.items():
-        is_text = column.map(lambda value: isinstance(value, str)).all()
+        is_text = all(isinstance(value, str) for value in column)
         table.add_column(str(name), justify="left" if is_text else "right", no_wrap=is_text)
     for row in rows.itertuples(index=False):
         table.add_row(*[value if isinstance(value, str) else number(value) for value in row])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import product
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 import pandas as pd
 
@@ -53,16 +53,22 @@ COLUMNS: Final = (
 """F1 and U of each role, L and P of the paper's attacker, and AUCs of a retrained attacker."""
 
 
-def settings_of(features: Sequence[str], conditions: Sequence[Conditions]) -> list[Setting]:
+def settings_of(features: Sequence[str], conditions: Sequence[str]) -> list[Setting]:
     """Every feature set with all conditions of the fit, `none` first. A table of vectors has no
     recordings, and so beside others the conditions `none` alone.
 
-    Raises `FeatureError` for two tables of one name.
+    Raises `FeatureError` for unknown conditions and for two tables of one name.
 
     >>> [str(setting) for setting in settings_of(["IS13", "mel"], ["standard", "none"])]
     ['IS13', 'IS13-standard', 'mel', 'mel-standard']
     """
-    chosen = sorted(set(conditions))
+    unknown = sorted(set(conditions) - set(get_args(Conditions)))
+    if unknown:
+        raise FeatureError(
+            f"conditions {', '.join(unknown)}, expected some of {', '.join(get_args(Conditions))}: "
+            "choose from these names"
+        )
+    chosen: list[Conditions] = [name for name in get_args(Conditions) if name in conditions]
     settings = [
         Setting(name, condition)
         for name, condition in product(dict.fromkeys(features), chosen)

@@ -116,7 +116,8 @@ def learning_curve(
     inputs = prepare(corpus, features, options, max_draws=max_draws, cache=cache, jobs=jobs)
     table = inputs.corpus.table
     label = (table["emotion"] + " " + table["gender"]).to_numpy(dtype=str)
-    guesses, sizes, units = [], [], {}
+    guesses, sizes = [], []
+    units: dict[str, Any] = {}
     for share in sorted(set(shares)):
         draws = tuple(subset(parts, label, share, options.seed) for parts in inputs.draws)
         smaller = inputs._replace(draws=draws)
@@ -134,7 +135,11 @@ def learning_curve(
         units |= {f"{share:g} {name}": unit for name, unit in record.items()}
     is_paper = features == "IS13" and options.conditions == "none"
     found = curves(pd.concat(guesses, ignore_index=True), sizes, is_paper)
-    config = {"options": asdict(options), "shares": sorted(set(shares)), "conditions": inputs.conditions}
+    config = {
+        "options": asdict(options),
+        "shares": sorted(set(shares)),
+        "conditions": inputs.conditions,
+    }
     return found, {**settled(config), "units": units}
 
 
