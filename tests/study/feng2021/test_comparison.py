@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import pandas as pd
@@ -44,7 +43,7 @@ def test_the_table_has_the_figures_of_each_study(two_corpora: Run) -> None:
         ("IS13", "chance"),
     ]
     assert table.loc[("paper", "rae"), "F1 required"] == pytest.approx(0.5, abs=0.1)
-    assert math.isnan(table.loc[("paper", "rae"), "gender AUC"])
+    assert table["gender AUC"].isna().to_list() == [True, True, False, False, False]
     gender = headline(
         two_corpora.numbers,
         release="rae",

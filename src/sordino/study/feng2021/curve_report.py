@@ -65,7 +65,7 @@ def learning_curves(
 
 def curve_rows(curves_of: Mapping[str, Curves]) -> pd.DataFrame:
     """Every point of every curve, and the power law at the paper's number (`power_law` is 1)."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for features, curves in curves_of.items():
         for (metric, release), curve in curves.items():
             key = {"features": features, "release": release, "metric": metric}
