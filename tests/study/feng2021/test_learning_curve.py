@@ -14,7 +14,12 @@ from sordino.corpora.split import Part, Parts
 from sordino.errors import SplitError
 from sordino.study import POLICIES, feng2021
 from sordino.study.feng2021.curve_report import curve_rows, page
-from sordino.study.feng2021.learning_curve import SHARES, Curves, curves, subset
+from sordino.study.feng2021.learning_curve import (
+    FITTING_SHARES,
+    LearningCurves,
+    measure_curves,
+    subset,
+)
 from tests.study import synthetic_study
 from tests.study.synthetic_study import FITTERS, SMALL
 
@@ -28,8 +33,8 @@ UTTERANCES = [50.0, 100.0, 200.0, 400.0, 800.0]
 
 
 def test_subsets_of_one_draw_are_nested() -> None:
-    previous = subset(PARTS, LABEL, SHARES[0], seed=1)
-    for share in SHARES[1:]:
+    previous = subset(PARTS, LABEL, FITTING_SHARES[0], seed=1)
+    for share in FITTING_SHARES[1:]:
         parts = subset(PARTS, LABEL, share, seed=1)
         assert set(previous.risk.rows) < set(parts.risk.rows)
         assert set(previous.transform.train) < set(parts.transform.train)
@@ -57,7 +62,7 @@ def test_a_share_outside_its_range_is_refused(share: float) -> None:
         subset(PARTS, LABEL, share, seed=0)
 
 
-def predicted(kept: list[float], speakers: int = 12, takes: int = 40) -> Curves:
+def predicted(kept: list[float], speakers: int = 12, takes: int = 40) -> LearningCurves:
     """Curves of a release that keeps a share of the required predictions at each size."""
     random, tables = np.random.default_rng(0), []
     speaker = np.repeat(np.arange(speakers), takes)
@@ -70,7 +75,7 @@ def predicted(kept: list[float], speakers: int = 12, takes: int = 40) -> Curves:
     names = {"release": "rae", "required": "sad", "knowledge": "ignorant", "target": "emotion"}
     rows = rows.assign(**names, attacker="", corpus="made", best=True, k=1, draw=0, score=np.nan)
     people = np.tile(speaker, len(kept))
-    return curves(rows.assign(speaker=people.astype(str), gender=people % 2), UTTERANCES)
+    return measure_curves(rows.assign(speaker=people.astype(str), gender=people % 2), UTTERANCES)
 
 
 def test_a_flat_curve_justifies_no_extrapolation() -> None:

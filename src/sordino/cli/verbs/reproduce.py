@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from sordino.storage import Location
-    from sordino.study.feng2021.comparison import Figures, Setting
-    from sordino.study.feng2021.learning_curve import Curves
+    from sordino.study.feng2021.comparison import Setting, SettingFigures
+    from sordino.study.feng2021.learning_curve import LearningCurves
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -278,7 +278,7 @@ def print_feng2021(estimates: pd.DataFrame, out: Location, json: str | None) -> 
 
 
 def print_settings(
-    rows: Mapping[Setting, Mapping[str, Figures]], out: Location, json: str | None
+    rows: Mapping[Setting, Mapping[str, SettingFigures]], out: Location, json: str | None
 ) -> None:
     """Print the paper's values and those of each setting; optionally write them as JSON."""
     from sordino.study.feng2021.comparison import settings_rows
@@ -290,7 +290,7 @@ def print_settings(
         _print_rows(table, "Feng 2021, features and conditions of the fit", out)
 
 
-def print_curves(curves: Mapping[str, Curves], out: Location, json: str | None) -> None:
+def print_curves(curves: Mapping[str, LearningCurves], out: Location, json: str | None) -> None:
     """Print every curve; optionally write every point as JSON."""
     from sordino.study.feng2021.curve_report import curve_rows, curve_summary
 

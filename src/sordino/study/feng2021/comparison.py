@@ -21,18 +21,18 @@ from sordino.report.page import Page, Section, Text
 from sordino.report.release_page import csv
 from sordino.report.tables import Cell, Table, number, with_interval
 from sordino.storage import Location
-from sordino.study.feng2021.study import run
+from sordino.study.feng2021.study import run_study
 from sordino.study.feng2021.tables import RELEASE_LABELS, FengTables
 from sordino.study.protocol import Options, features_name
 
-Conditions = Literal["none", "standard"]
+FitConditions = Literal["none", "standard"]
 
 
 class Setting(NamedTuple):
     """A feature set and the conditions of the fit."""
 
     features: str
-    conditions: Conditions
+    conditions: FitConditions
 
     def __str__(self) -> str:
         """The name of its folder: `speech` or `speech-standard`."""
@@ -40,10 +40,10 @@ class Setting(NamedTuple):
         return name if self.conditions == "none" else f"{name}-{self.conditions}"
 
 
-Figures = dict[str, Estimate]
+SettingFigures = dict[str, Estimate]
 """By column of the table."""
 
-COLUMNS: Final = (
+SETTING_COLUMNS: Final = (
     *(f"{metric} {role}" for metric in ("F1", "U") for role in ROLES),
     "L",
     "P",
@@ -62,13 +62,13 @@ def settings_of(features: Sequence[str], conditions: Sequence[str]) -> list[Sett
     >>> [str(setting) for setting in settings_of(["IS13", "mel"], ["standard", "none"])]
     ['IS13', 'IS13-standard', 'mel', 'mel-standard']
     """
-    unknown = sorted(set(conditions) - set(get_args(Conditions)))
+    unknown = sorted(set(conditions) - set(get_args(FitConditions)))
     if unknown:
         raise FeatureError(
-            f"conditions {', '.join(unknown)}, expected some of {', '.join(get_args(Conditions))}: "
-            "choose from these names"
+            f"conditions {', '.join(unknown)}, expected some of "
+            f"{', '.join(get_args(FitConditions))}: choose from these names"
         )
-    chosen: list[Conditions] = [name for name in get_args(Conditions) if name in conditions]
+    chosen: list[FitConditions] = [name for name in get_args(FitConditions) if name in conditions]
     settings = [
         Setting(name, condition)
         for name, condition in product(dict.fromkeys(features), chosen)
@@ -91,7 +91,7 @@ def compare_settings(
     options: Options | None = None,
     latex: bool = False,
     **arguments: Any,
-) -> dict[Setting, dict[str, Figures]]:
+) -> dict[Setting, dict[str, SettingFigures]]:
     """The figures of each setting and release: means over policies with intervals over speakers.
 
     Each setting has the whole study in its own folder of `out`, and a killed run resumes. Writes
@@ -103,7 +103,7 @@ def compare_settings(
     rows, tables = {}, []
     for setting in settings:
         chosen = replace(options, conditions=setting.conditions)
-        guesses, estimates = run(
+        guesses, estimates = run_study(
             corpus, out / str(setting), features=setting.features, options=chosen, **arguments
         )
         rows[setting] = release_figures(guesses)
@@ -117,13 +117,13 @@ def compare_settings(
     return rows
 
 
-def release_figures(guesses: pd.DataFrame) -> dict[str, Figures]:
+def release_figures(guesses: pd.DataFrame) -> dict[str, SettingFigures]:
     """The columns of the table by release, from the predictions of one setting."""
     look = Estimates(pooled(guesses, breakdown=False))
     return {release: _figures(look, release) for release in look.releases}
 
 
-def _figures(look: Estimates, release: str) -> Figures:
+def _figures(look: Estimates, release: str) -> SettingFigures:
     semi = Knowledge.SEMI_INFORMED
     utility = [look(metric, release, "", role) for metric in ("f1", "unchanged") for role in ROLES]
     if release == "none":  # U is 1 by definition
@@ -134,7 +134,7 @@ def _figures(look: Estimates, release: str) -> Figures:
         look("auc", release, knowledge=semi),
         look("distinguish", release, knowledge=semi),
     ]
-    return dict(zip(COLUMNS, [*utility, *leakage], strict=True))
+    return dict(zip(SETTING_COLUMNS, [*utility, *leakage], strict=True))
 
 
 def paper_figures(paper: FengTables, release: str) -> dict[str, float]:
@@ -144,10 +144,10 @@ def paper_figures(paper: FengTables, release: str) -> dict[str, float]:
     ]
     leakage = [paper(metric, release) for metric in ("leakage", "privacy")]
     nan = float("nan")
-    return dict(zip(COLUMNS, [*utility, *leakage, nan, nan], strict=True))
+    return dict(zip(SETTING_COLUMNS, [*utility, *leakage, nan, nan], strict=True))
 
 
-def page(rows: Mapping[Setting, Mapping[str, Figures]], corpus: str) -> Page:
+def page(rows: Mapping[Setting, Mapping[str, SettingFigures]], corpus: str) -> Page:
     """The page of the joint table."""
     lead = (
         f"The study of Feng and Narayanan (2021) on **{corpus.replace('+', ' and ')}** with "
@@ -158,7 +158,7 @@ def page(rows: Mapping[Setting, Mapping[str, Figures]], corpus: str) -> Page:
     return Page("Feng 2021: feature sets and conditions", lead, sections)
 
 
-def settings_table(rows: Mapping[Setting, Mapping[str, Figures]]) -> Table:
+def settings_table(rows: Mapping[Setting, Mapping[str, SettingFigures]]) -> Table:
     """The rows of `settings_rows`, with intervals."""
     groups: dict[str, list[list[Cell]]] = {}
     of_name = {str(setting): of_release for setting, of_release in rows.items()}
@@ -168,7 +168,7 @@ def settings_table(rows: Mapping[Setting, Mapping[str, Figures]]) -> Table:
         kind = "paper" if features == "paper" else "chance"
         cells = [
             cell
-            for name in COLUMNS
+            for name in SETTING_COLUMNS
             for cell in (
                 with_interval(figures[name])
                 if figures
@@ -178,15 +178,21 @@ def settings_table(rows: Mapping[Setting, Mapping[str, Figures]]) -> Table:
         names = [Cell(features, "name"), Cell(release, "name")]
         groups.setdefault(features, []).append([*names, *cells])
     heads = [
-        [("", 2), *((name, 2) for name in COLUMNS)],
-        [("features", 1), ("release", 1), *[("value", 1), ("95 % interval", 1)] * len(COLUMNS)],
+        [("", 2), *((name, 2) for name in SETTING_COLUMNS)],
+        [
+            ("features", 1),
+            ("release", 1),
+            *[("value", 1), ("95 % interval", 1)] * len(SETTING_COLUMNS),
+        ],
     ]
     caption = "Every setting, means over required emotions"
     return Table(caption, heads, list(groups.values()))
 
 
-def settings_rows(rows: Mapping[Setting, Mapping[str, Figures]]) -> pd.DataFrame:
-    """The values of the table: features with conditions, release (or chance) and `COLUMNS`."""
+def settings_rows(rows: Mapping[Setting, Mapping[str, SettingFigures]]) -> pd.DataFrame:
+    """The values of the table: features with conditions, release (or chance) and
+    `SETTING_COLUMNS`.
+    """
     paper = FengTables()
     lines: list[dict[str, Any]] = [
         {"features": "paper", "release": release, **paper_figures(paper, release)}
@@ -196,10 +202,10 @@ def settings_rows(rows: Mapping[Setting, Mapping[str, Figures]]) -> pd.DataFrame
     for setting, of_release in rows.items():
         key = {"features": str(setting)}
         for release, figures in of_release.items():
-            values = {name: figures[name].value for name in COLUMNS}
+            values = {name: figures[name].value for name in SETTING_COLUMNS}
             lines.append({**key, "release": release, **values})
         first = next(iter(of_release.values()))
-        chance = {name: first[name].chance for name in COLUMNS}
+        chance = {name: first[name].chance for name in SETTING_COLUMNS}
         lines.append({**key, "release": "chance", **chance})
     return pd.DataFrame(lines)
 

@@ -25,8 +25,8 @@ from sordino.study.feng2021.comparison import Setting
 from sordino.study.feng2021.learning_curve import (
     METRICS,
     PAPER_UTTERANCES,
-    Curve,
-    Curves,
+    LearningCurve,
+    LearningCurves,
     learning_curve,
 )
 from sordino.study.feng2021.study import STUDY
@@ -43,7 +43,7 @@ def learning_curves(
     *,
     options: Options | None = None,
     **arguments: Any,
-) -> dict[str, Curves]:
+) -> dict[str, LearningCurves]:
     """The learning curves of each setting, by its name. Writes `curves.csv`, `run.json`,
     `report.html` and `figure.svg` to `out`. A killed run resumes.
 
@@ -63,7 +63,7 @@ def learning_curves(
     return curves_of
 
 
-def curve_rows(curves_of: Mapping[str, Curves]) -> pd.DataFrame:
+def curve_rows(curves_of: Mapping[str, LearningCurves]) -> pd.DataFrame:
     """Every point of every curve, and the power law at the paper's number (`power_law` is 1)."""
     rows: list[dict[str, Any]] = []
     for features, curves in curves_of.items():
@@ -76,7 +76,7 @@ def curve_rows(curves_of: Mapping[str, Curves]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def curve_summary(curves_of: Mapping[str, Curves]) -> pd.DataFrame:
+def curve_summary(curves_of: Mapping[str, LearningCurves]) -> pd.DataFrame:
     """The values of `curve_table`, one row per curve."""
     return pd.DataFrame(
         [
@@ -102,7 +102,7 @@ def _with_limits(text: str, interval: Interval) -> str:
     return f"{text} [{number(interval.low)}, {number(interval.high)}]"
 
 
-def page(curves_of: Mapping[str, Curves], corpus: str) -> Page:
+def page(curves_of: Mapping[str, LearningCurves], corpus: str) -> Page:
     """The page of all curves. Its figure is also the file `figure.svg`."""
     picture = figure(curves_of)
     lead = (
@@ -118,7 +118,7 @@ def page(curves_of: Mapping[str, Curves], corpus: str) -> Page:
     return Page("Feng 2021: learning curves", lead, sections, files={"figure.svg": picture})
 
 
-def figure(curves_of: Mapping[str, Curves]) -> str:
+def figure(curves_of: Mapping[str, LearningCurves]) -> str:
     """A panel for each feature set and measure, with the paper's values as points of their own."""
     panels: dict[str, dict[str, Sequence[tuple[float, Estimate]]]] = {}
     for features, curves in curves_of.items():
@@ -131,7 +131,7 @@ def figure(curves_of: Mapping[str, Curves]) -> str:
     return figures.curves(panels, "utterances of each party", "required emotion", logarithmic=True)
 
 
-def _lines(curves: Mapping[str, Curve]) -> dict[str, Sequence[tuple[float, Estimate]]]:
+def _lines(curves: Mapping[str, LearningCurve]) -> dict[str, Sequence[tuple[float, Estimate]]]:
     """The points of each release, all with the mean of the chance levels, and the paper's value."""
     chance = fmean(point.chance for curve in curves.values() for _, point in curve.points)
     lines: dict[str, Sequence[tuple[float, Estimate]]] = {}
@@ -143,7 +143,7 @@ def _lines(curves: Mapping[str, Curve]) -> dict[str, Sequence[tuple[float, Estim
     return lines
 
 
-def curve_table(curves_of: Mapping[str, Curves]) -> Table:
+def curve_table(curves_of: Mapping[str, LearningCurves]) -> Table:
     """One row for each setting, measure and release, with intervals."""
     groups = [
         [

@@ -35,7 +35,7 @@ from sordino.study.protocol import POLICIES, Fitters, Inputs, Options, prepare
 from sordino.study.units import predictions
 from sordino.types import Rows
 
-SHARES: Final = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
+FITTING_SHARES: Final = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
 """Shares of the utterances of the fitting speakers."""
 
 PAPER_UTTERANCES: Final = 4025
@@ -49,7 +49,7 @@ METRICS: Final = {"unchanged": "U of the required emotion", "f1": "F1 of the req
 LARGEST_EXPONENT: Final = 2.0
 
 
-class Curve(NamedTuple):
+class LearningCurve(NamedTuple):
     """One measure of one release by the number of utterances."""
 
     points: list[tuple[float, Estimate]]
@@ -62,7 +62,7 @@ class Curve(NamedTuple):
     """The paper's value, the mean of its three models; NaN if it has none."""
 
 
-Curves = dict[tuple[str, str], Curve]
+LearningCurves = dict[tuple[str, str], LearningCurve]
 """By metric and release."""
 
 
@@ -100,11 +100,11 @@ def learning_curve(
     options: Options | None = None,
     policies: Sequence[Policy] = POLICIES,
     fitters: Fitters | None = None,
-    shares: Sequence[float] = SHARES,
+    shares: Sequence[float] = FITTING_SHARES,
     max_draws: int = DRAWS,
     cache: str | Location | None = CACHE,
     jobs: int = 0,
-) -> tuple[Curves, dict[str, Any]]:
+) -> tuple[LearningCurves, dict[str, Any]]:
     """The curves of one feature set, and a record: the options, and the units by share, draw and
     policy. Finished units are in `out/units`: a killed run resumes.
 
@@ -134,7 +134,7 @@ def learning_curve(
         sizes.append(_utterances(smaller))
         units |= {f"{share:g} {name}": unit for name, unit in record.items()}
     is_paper = features == "IS13" and options.conditions == "none"
-    found = curves(pd.concat(guesses, ignore_index=True), sizes, is_paper)
+    found = measure_curves(pd.concat(guesses, ignore_index=True), sizes, is_paper)
     config = {
         "options": asdict(options),
         "shares": sorted(set(shares)),
@@ -148,7 +148,9 @@ def _utterances(inputs: Inputs) -> float:
     return float(np.mean([len(parts.transform.rows) for parts in inputs.draws]))
 
 
-def curves(guesses: pd.DataFrame, utterances: Sequence[float], is_paper: bool = True) -> Curves:
+def measure_curves(
+    guesses: pd.DataFrame, utterances: Sequence[float], is_paper: bool = True
+) -> LearningCurves:
     """The curves of the predictions of emotions on the test speakers, with the column `share`.
 
     `utterances` are those of each share, ascending. `is_paper` puts the paper's values beside them.
@@ -166,7 +168,7 @@ def curves(guesses: pd.DataFrame, utterances: Sequence[float], is_paper: bool = 
             estimates = [look(metric, name, "", Role.REQUIRED) for look in looks]
             doubling, at_paper = _trends(rows, metric, utterances)
             justified = doubling.low > 0
-            found[metric, name] = Curve(
+            found[metric, name] = LearningCurve(
                 list(zip(utterances, estimates, strict=True)),
                 doubling,
                 at_paper if justified else Interval(math.nan, math.nan, math.nan, 0, 0),

@@ -53,7 +53,7 @@ def reproduce(
     Raises `CorpusError` if an emotion or a gender is missing, `SplitError` if there are too few
     speakers.
     """
-    return run(
+    return run_study(
         corpus,
         out,
         features=features,
@@ -68,7 +68,7 @@ def reproduce(
     )[1]
 
 
-def run(
+def run_study(
     corpus: Corpus,
     out: str | Location,
     *,

@@ -82,7 +82,7 @@ def against_general(guesses: pd.DataFrame) -> Iterator[dict[str, Any]]:
 
 
 def _gain(table: pd.DataFrame) -> Statistic:
-    truth, prediction = class_codes(table)
+    truth, prediction = truth_and_prediction(table)
     general = table["of_general"].to_numpy().astype(np.intp)
     return lambda rows: (
         metrics.uar(truth[rows], prediction[rows]) - metrics.uar(truth[rows], general[rows])
@@ -146,31 +146,31 @@ def _auc_cost(table: pd.DataFrame) -> Statistic:
 
 
 def _uar_cost(table: pd.DataFrame) -> Statistic:
-    truth, both = class_codes(table)
+    truth, both = truth_and_prediction(table)
     alone = table["prediction_alone"].to_numpy().astype(np.intp)
     return lambda rows: metrics.uar(truth[rows], both[rows]) - metrics.uar(truth[rows], alone[rows])
 
 
-def uar(table: pd.DataFrame) -> Statistic:
-    truth, prediction = class_codes(table)
+def uar_statistic(table: pd.DataFrame) -> Statistic:
+    truth, prediction = truth_and_prediction(table)
     return lambda rows: metrics.uar(truth[rows], prediction[rows])
 
 
-def privacy(table: pd.DataFrame) -> Statistic:
-    truth, prediction = class_codes(table)
+def privacy_statistic(table: pd.DataFrame) -> Statistic:
+    truth, prediction = truth_and_prediction(table)
     return lambda rows: metrics.privacy(truth[rows], prediction[rows])
 
 
-def auc(table: pd.DataFrame) -> Statistic:
+def auc_statistic(table: pd.DataFrame) -> Statistic:
     truth, score = table["truth"].to_numpy() == 1, table["score"].to_numpy()
     return lambda rows: metrics.auc(truth[rows], score[rows])
 
 
-def difference(table: pd.DataFrame) -> Statistic:
-    truth, prediction = class_codes(table)
+def difference_statistic(table: pd.DataFrame) -> Statistic:
+    truth, prediction = truth_and_prediction(table)
     gender = table["gender"].to_numpy()
     return lambda rows: metrics.uar_difference(truth[rows], prediction[rows], gender[rows])
 
 
-def class_codes(table: pd.DataFrame) -> tuple[Rows, Rows]:
+def truth_and_prediction(table: pd.DataFrame) -> tuple[Rows, Rows]:
     return table["truth"].to_numpy().astype(np.intp), table["prediction"].to_numpy().astype(np.intp)

@@ -21,14 +21,14 @@ from sordino.metrics.bound import bound, identification_bound
 from sordino.report.estimates import bounded
 from sordino.study.jaiswal2020.draw_means import (
     against_general,
-    auc,
+    auc_statistic,
     averaged,
-    difference,
+    difference_statistic,
     one_draw,
     over_draws,
-    privacy,
+    privacy_statistic,
     task_costs,
-    uar,
+    uar_statistic,
 )
 from sordino.study.jaiswal2020.variant_run import MEMBERSHIP_QUESTIONS
 from sordino.types import Rows
@@ -108,14 +108,16 @@ def _lines(question: str, table: pd.DataFrame, task: str) -> Iterator[dict[str, 
         yield from _emotion(table, task)
     elif question == "leakage":
         yield from over_draws(
-            table, uar, {"knowledge": Knowledge.IGNORANT, "target": "gender", "metric": "leakage"}
+            table,
+            uar_statistic,
+            {"knowledge": Knowledge.IGNORANT, "target": "gender", "metric": "leakage"},
         )
     elif question == "decision":
         yield from decision_bounds(table)
     elif question == "verification":
         yield from over_draws(
             table,
-            auc,
+            auc_statistic,
             {"knowledge": Knowledge.SEMI_INFORMED, "target": "speaker", "metric": "auc"},
             secret=False,
         )
@@ -123,7 +125,7 @@ def _lines(question: str, table: pd.DataFrame, task: str) -> Iterator[dict[str, 
         condition = MEMBERSHIP_CONTROL if question == MEMBERSHIP_CONTROL else ""
         yield from over_draws(
             table,
-            uar,
+            uar_statistic,
             _ATTACK | {"target": "speaker", "metric": "membership", "condition": condition},
         )
     elif question in LIKELIHOOD:
@@ -132,12 +134,12 @@ def _lines(question: str, table: pd.DataFrame, task: str) -> Iterator[dict[str, 
         where = {"knowledge": Knowledge.SEMI_INFORMED, "target": task, "metric": "uar"}
         condition = RETRAINED[question]
         yield from over_draws(
-            table, uar, where | {"condition": condition}, secret=False, chance=1 / 3
+            table, uar_statistic, where | {"condition": condition}, secret=False, chance=1 / 3
         )
     elif question == "retrained-age":
         where = {"knowledge": Knowledge.SEMI_INFORMED, "target": "age", "metric": "uar"}
         where |= {"condition": OF_AGE}
-        yield from over_draws(one_draw(table), uar, where, secret=True, chance=0.5)
+        yield from over_draws(one_draw(table), uar_statistic, where, secret=True, chance=0.5)
     else:
         patient = (
             {"knowledge": Knowledge.PATIENT, "k": int(table["k"].max())}
@@ -148,7 +150,7 @@ def _lines(question: str, table: pd.DataFrame, task: str) -> Iterator[dict[str, 
         where = (
             _ATTACK | {"target": "gender", "metric": "privacy", "condition": condition} | patient
         )
-        yield from over_draws(table, privacy, where)
+        yield from over_draws(table, privacy_statistic, where)
 
 
 def _emotion(table: pd.DataFrame, task: str) -> Iterator[dict[str, Any]]:
@@ -157,17 +159,19 @@ def _emotion(table: pd.DataFrame, task: str) -> Iterator[dict[str, Any]]:
     """
     table = averaged(table)
     where = {"knowledge": Knowledge.IGNORANT, "target": task}
-    yield from over_draws(table, uar, where | {"metric": "uar"}, secret=False, chance=1 / 3)
+    yield from over_draws(
+        table, uar_statistic, where | {"metric": "uar"}, secret=False, chance=1 / 3
+    )
     for code, gender in enumerate(GENDERS):
         rows = table[table["gender"] == code].reset_index(drop=True)
         if len(rows):
             of_gender = where | {"metric": "uar_by_gender", "group": str(gender)}
-            yield from over_draws(rows, uar, of_gender, secret=False, chance=1 / 3)
+            yield from over_draws(rows, uar_statistic, of_gender, secret=False, chance=1 / 3)
     with_gender = table[table["gender"] >= 0].reset_index(drop=True)
     if with_gender["gender"].nunique() == 2:
         yield from over_draws(
             with_gender,
-            difference,
+            difference_statistic,
             where | {"metric": "uar_difference"},
             secret="gender",
             chance=0.0,
@@ -186,7 +190,7 @@ def _likelihood(table: pd.DataFrame, condition: str) -> Iterator[dict[str, Any]]
         "target": "membership",
         "condition": condition,
     }
-    yield from over_draws(table, auc, where | {"metric": "auc"})
+    yield from over_draws(table, auc_statistic, where | {"metric": "auc"})
     member, score = table["truth"].to_numpy() == 1, table["score"].to_numpy()
     for rate in FALSE_POSITIVES:
         if table.loc[~member, "speaker"].nunique() < 1 / rate:

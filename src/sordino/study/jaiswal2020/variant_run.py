@@ -38,7 +38,7 @@ MEMBERSHIP_QUESTIONS: Final = ("membership", "control")
 OF_SELECTIONS: Final = (*MEMBERSHIP_QUESTIONS, *LIKELIHOOD_QUESTIONS)
 """The questions that are asked once for each selection of speakers."""
 
-CLASSES: Final = {"age": 2, "speaker": 2}
+TASK_CLASSES: Final = {"age": 2, "speaker": 2}
 """Classes of the primary tasks beside levels; those of the speaker follow from the fit."""
 
 HEAD_STRENGTH: Final = 0.03
@@ -66,7 +66,7 @@ class VariantRun:
         self.shape = Shape(
             audio=widths.get("audio"),
             text=widths.get("text"),
-            primary={name: CLASSES.get(name, 3) for name in variant.primary},
+            primary={name: TASK_CLASSES.get(name, 3) for name in variant.primary},
             **options.sizes,  # type: ignore[arg-type]
         )
         self.training = Training(epochs=options.epochs)
