@@ -79,7 +79,7 @@ class VariantRun:
         try:
             yield from self._guesses(seed)
         except ReleaseError as error:
-            self.skip("embedding", seed, error)
+            self.skip(self.variant.release, seed, error)
 
     def skip(self, question: str, seed: int, error: AttackError | ReleaseError) -> None:
         """Record a question that a network cannot answer, and the reason.
