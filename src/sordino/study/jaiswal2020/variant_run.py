@@ -107,9 +107,15 @@ class VariantRun:
                 yield self.table("privacy-d1", on_d1.best, seed)
         yield self.verification(e, seed)
         yield from self.retrained_head(embedding, e, seed)
-        # of a sweep it would dominate the cost
-        if draw.folds and self.variant.reversal is None and not self.variant.tasks:
+        if draw.folds and self.asks_membership(seed):
             yield from self.membership(embedding, e, network.best_epoch + 1, seed)
+
+    def asks_membership(self, seed: int) -> bool:
+        """Whether membership is inferred. Its networks would dominate the cost of a sweep, and of
+        further seeds.
+        """
+        first = seed == self.options.seed
+        return first and self.variant.reversal is None and not self.variant.tasks
 
     def gender(
         self,

@@ -59,8 +59,8 @@ class JaiswalOptions:
     - `families`: attackers; the best is chosen on the attacker's own speakers.
     - `patient`: utterances of one speaker that a patient attacker pools.
     - `shuffles`: shuffles of gender for the null.
-    - `selections`: selections of speakers for membership inference in each fold: a random one, its
-      complement, the next random one, and so on.
+    - `selections`: selections of speakers for membership inference in each fold, with the first
+      seed: a random one, its complement, the next random one, and so on.
     - `word_dims`: dimensions of learned word vectors; `epochs`: at most so many.
 
     Raises `StudyError` for other features.
