@@ -33,7 +33,8 @@ from sordino.corpora.table import Corpus
 from sordino.errors import CorpusError, SordinoError
 from sordino.signal import audio
 
-NAME: Final = "spoken"
+NAME: Final = "meld-espeak"
+"""The name of the corpus on every page of results."""
 NOTICE: Final = """\
 REAL WORDS, MADE-UP SOUND. espeak-ng (espeakng-loader {version})
 speaks sentences of MELD (Poria et al. 2019).

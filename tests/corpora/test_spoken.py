@@ -76,7 +76,7 @@ def test_its_manifest_has_sound_words_and_sentiment(spoken, meld):
         HOSTILE % "",
         *meld.table["transcript"][1:18],
     }
-    assert levels(spoken, "valence").note == "sentiment labels: spoken"
+    assert levels(spoken, "valence").note == "sentiment labels: meld-espeak"
     assert np.bincount(levels(spoken, "valence").codes).tolist() == [6, 6, 6]
 
 
