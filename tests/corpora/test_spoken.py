@@ -54,7 +54,7 @@ def meld(benchmark, tmp_path_factory) -> Corpus:
 
 @pytest.fixture(scope="module")
 def folder(benchmark, meld, tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("spoken") / "corpus"
+    path: Path = tmp_path_factory.mktemp("spoken") / "corpus"
     benchmark["speak"](meld, path, 3, seed=0)
     return path
 
