@@ -60,7 +60,10 @@ class VariantRun:
         self.record: dict[str, Any] = {"networks": []}
         widths = self.rows.widths
         self.shape = Shape(
-            audio=widths.get("audio"), text=widths.get("text"), primary={variant.task: 3}
+            audio=widths.get("audio"),
+            text=widths.get("text"),
+            primary={variant.task: 3},
+            **options.sizes,  # type: ignore[arg-type]
         )
         self.training = Training(epochs=options.epochs)
         self.reversal = variant.reversal or options.reversal
