@@ -32,6 +32,8 @@ from sordino.features import Normalise, Preprocess
 from sordino.onnx.writer import GraphBuilder, Symbol, rounded
 from sordino.policy import Policy
 from sordino.release import (
+    EMBEDDINGS,
+    RIVALS,
     Composed,
     Drawn,
     Embedding,
@@ -150,6 +152,11 @@ def _composed(release: Composed) -> DeviceRelease:
 
 
 def _embedding(release: Embedding) -> DeviceRelease:
+    if release.name in RIVALS:
+        raise ReleaseError(
+            f"embedding {release.name!r} serves comparisons only, expected another: fit one of "
+            f"{', '.join(name for name in EMBEDDINGS if name not in RIVALS)}"
+        )
     if release.bins:
         task, epsilon = release.config["task"], str(release.config["epsilon"])
         shipped = {name: release.arrays[name] for name in ("prototypes", "bin")}

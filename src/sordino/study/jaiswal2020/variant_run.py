@@ -242,7 +242,7 @@ class VariantRun:
         without it. The difference is the cost of the noise.
         """
         vectors = {"retrained": e}
-        if embedding.network.shape.noise:
+        if embedding.network.shape.random:
             vectors["retrained-clean"] = apply(embedding.network, self.rows).embedding.numpy()
         labels = self.study.labels[self.variant.task]
         train, test = (rows[labels[rows] >= 0] for rows in (self.draw.train, self.test))
