@@ -32,8 +32,6 @@ from sordino.features import Normalise, Preprocess
 from sordino.onnx.writer import GraphBuilder, Symbol, rounded
 from sordino.policy import Policy
 from sordino.release import (
-    EMBEDDINGS,
-    RIVALS,
     Composed,
     Drawn,
     Embedding,
@@ -152,10 +150,10 @@ def _composed(release: Composed) -> DeviceRelease:
 
 
 def _embedding(release: Embedding) -> DeviceRelease:
-    if release.name in RIVALS:
+    if (latent := release.network.shape.latent) != "standardised":
         raise ReleaseError(
-            f"embedding {release.name!r} serves comparisons only, expected another: fit one of "
-            f"{', '.join(name for name in EMBEDDINGS if name not in RIVALS)}"
+            f"embedding {release.name!r} with a {latent} latent, expected one that a device "
+            "computes: it serves comparisons only, fit private+ or drawn"
         )
     if release.bins:
         task, epsilon = release.config["task"], str(release.config["epsilon"])
