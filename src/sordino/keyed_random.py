@@ -100,11 +100,7 @@ def draw(
     # plain numbers: on one vector numpy takes twice as long
     for row, (vector, decision) in enumerate(zip(z, bins.tolist(), strict=True)):
         u_keep, u_bin, u_prototype = _uniform(vector, key, 3)
-        released = (
-            decision
-            if u_keep < keep
-            else (decision + 1 + int(u_bin * (count - 1))) % count
-        )
+        released = decision if u_keep < keep else (decision + 1 + int(u_bin * (count - 1))) % count
         rows = rows_of_bin.get(released)
         out[row] = prototypes[rows[int(u_prototype * len(rows))]] if rows else np.nan
     return out

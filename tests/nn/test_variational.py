@@ -69,7 +69,7 @@ def test_a_latent_without_its_bottleneck_is_refused() -> None:
         replace(SHAPE, bottleneck=None)
     with pytest.raises(ReleaseError, match="latent = 'cube', expected one of standardised, plain"):
         replace(SHAPE, latent="cube")  # type: ignore[arg-type]
-    with pytest.raises(ReleaseError, match="noise = 0.5, expected 0 or more and a standardised"):
+    with pytest.raises(ReleaseError, match=r"noise = 0\.5, expected 0 or more and a bottleneck"):
         replace(SHAPE, noise=0.5)
     with pytest.raises(ReleaseError, match="beta inf came, expected 0 or more"):
         Training(beta=math.inf)

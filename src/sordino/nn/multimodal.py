@@ -110,8 +110,8 @@ class Shape:
             )
         if self.noise < 0 or (self.noise and (self.bottleneck is None or not standardised)):
             raise ReleaseError(
-                f"noise = {self.noise}, expected 0 or more and a standardised bottleneck, which "
-                "sets its scale"
+                f"noise = {self.noise}, expected 0 or more and a bottleneck that is standardised, "
+                "which sets its scale"
             )
 
     @property

@@ -79,9 +79,7 @@ def test_every_embedding_fits_the_table(name: str, tmp_path: Path) -> None:
     assert read(path).policies["mine"].family == name
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in EMBEDDINGS if name not in ("private+", *RIVALS)]
-)
+@pytest.mark.parametrize("name", [name for name in EMBEDDINGS if name not in ("private+", *RIVALS)])
 def test_an_embedding_under_another_family_is_refused(name: str, tmp_path: Path) -> None:
     path = export.write(
         tmp_path / "a",

@@ -22,9 +22,7 @@ from sordino.release.erasure import linear_eraser
 from sordino.types import Codes, Vectors
 
 
-def fit(
-    z: Vectors, label: Codes, gender: Codes
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def fit(z: Vectors, label: Codes, gender: Codes) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """The map `(classes - 1, k)` and offset `(classes - 1,)` of embeddings `(n, k)`.
 
     `label` and `gender` are codes, -1 where unknown. Raises `ReleaseError` without both genders, or
