@@ -30,12 +30,15 @@ from sordino.errors import SordinoError
 
 @dataclass(frozen=True)
 class TTest:
-    """The mean difference of two models, its t statistic, and the two-sided p; NaN if undefined."""
+    """The mean difference of two models, its t statistic, the two-sided p and the standard error of
+    the difference; NaN if undefined.
+    """
 
     difference: float
     t: float
     df: int
     p: float
+    error: float
 
 
 @dataclass(frozen=True)
@@ -122,9 +125,9 @@ def _t_test(a: ArrayLike, b: ArrayLike, shared: float) -> TTest:
     k = len(differences)
     mean = float(differences.mean()) if k else float("nan")
     if k < 2:
-        return TTest(mean, float("nan"), k - 1, float("nan"))
+        return TTest(mean, float("nan"), k - 1, float("nan"), float("nan"))
     error = float(np.sqrt(differences.var(ddof=1) * (1 / k + shared)))
     t = float(np.copysign(np.inf, mean)) if mean else 0.0  # all folds are equal
     if error > 0:
         t = mean / error
-    return TTest(mean, t, k - 1, float(2 * stdtr(k - 1, -abs(t))))
+    return TTest(mean, t, k - 1, float(2 * stdtr(k - 1, -abs(t))), error)

@@ -80,6 +80,15 @@ WordsOption = Annotated[
 NetworksOption = Annotated[
     int, typer.Option("--seeds", min=1, help="Networks per fold; the paper: 3.")
 ]
+GridOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--grid",
+        metavar="AXIS=VALUES",
+        help="Search sizes and lambda on validation speakers: paper, or an axis such as "
+        "kernels=32,64 or reversal=0.3,1; repeatable. Default: no search.",
+    ),
+]
 
 TERMINAL_ROWS = {
     "Utility": {
@@ -166,6 +175,7 @@ def jaiswal2020(
     normalise: NormaliseOption = "speaker",
     words: WordsOption = None,
     seeds: NetworksOption = 1,
+    grid: GridOption = None,
     attackers: AttackersOption = "quick",
     cache: CacheOption = CACHE,
     seed: SeedOption = 0,
@@ -184,6 +194,7 @@ def jaiswal2020(
         --only audio-activation --out jaiswal2020
     """
     from sordino.study import jaiswal2020 as study
+    from sordino.study.jaiswal2020.grid import parse_grid
     from sordino.study.jaiswal2020.variants import JaiswalOptions
 
     options = JaiswalOptions(
@@ -192,6 +203,7 @@ def jaiswal2020(
         normalise=normalise,
         seeds=seeds,
         seed=seed,
+        grid=parse_grid(grid or ()),
     )
     estimates = study.reproduce(
         corpora_from(corpus),

@@ -43,6 +43,9 @@ LIKELIHOOD: Final = {
 RETRAINED: Final = {"retrained": "", "retrained-clean": "without noise"}
 """The conditions of the primary task by a head that a legitimate user trains, by question."""
 
+DIFFERENCES: Final = ("uar_difference", "uar_against_general")
+"""Metrics in [-1, 1]."""
+
 FALSE_POSITIVES: Final = (0.1, 0.01)
 """Rates of false positives q of `tpr@fpr=q`; it needs 1 / q different speakers."""
 
@@ -78,6 +81,7 @@ def measure_embeddings(
                 lines.append({**fixed, **line, "required": fixed["task"], "condition": condition})
         for line in (*_nulls(fixed, units), *_epsilon(fixed, units)):
             lines.append({**fixed, "required": fixed["task"], **line})
+    lines += _against_general(guesses)
     estimates = pd.DataFrame(lines).assign(study=STUDY, corpus=corpus, seed=seed)
     words = {"group": "", "attacker": "", "k": ""}
     return (
@@ -136,11 +140,7 @@ def _emotion(table: pd.DataFrame, task: str) -> Iterator[dict[str, Any]]:
     """UAR of the primary task, UAR of each gender, and their difference, from posteriors averaged
     over seeds.
     """
-    table = table.assign(draw=table["draw"].str.split(" ").str[0])
-    keys = ["draw", "row", "truth", "speaker", "gender"]
-    posterior = table.pivot_table(index=keys, columns="prediction", values="score").reset_index()
-    prediction = posterior.drop(columns=keys).to_numpy().argmax(axis=1)
-    table = posterior[keys].assign(prediction=prediction)
+    table = _averaged(table)
     where = {"knowledge": Knowledge.IGNORANT, "target": task}
     yield from _over_draws(table, _uar, where | {"metric": "uar"}, secret=False, chance=1 / 3)
     for code, gender in enumerate(GENDERS):
@@ -157,6 +157,49 @@ def _emotion(table: pd.DataFrame, task: str) -> Iterator[dict[str, Any]]:
             secret="gender",
             chance=0.0,
         )
+
+
+def _averaged(table: pd.DataFrame) -> pd.DataFrame:
+    """One row per test row: the likeliest class of the posteriors, averaged over seeds."""
+    table = table.assign(draw=table["draw"].str.split(" ").str[0])
+    keys = ["draw", "row", "truth", "speaker", "gender"]
+    posterior = table.pivot_table(index=keys, columns="prediction", values="score").reset_index()
+    return posterior[keys].assign(prediction=posterior.drop(columns=keys).to_numpy().argmax(axis=1))
+
+
+def _against_general(guesses: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """U of each embedding minus U of `general`, on the same test rows: the interval is that of the
+    paired difference over speakers.
+    """
+    emotion = guesses[guesses["asked"] == "emotion"]
+    for (features, task), table in emotion.groupby(["features", "task"], sort=False):
+        of_embedding = {
+            (str(release), str(condition)): _averaged(rows)
+            for (release, condition), rows in table.groupby(["release", "condition"], sort=False)
+        }
+        general = of_embedding.pop(("general", ""), None)
+        if general is None:
+            continue
+        general = general.rename(columns={"prediction": "of_general"})
+        for (release, condition), rows in of_embedding.items():
+            both = rows.merge(general, on=["draw", "row", "truth", "speaker", "gender"])
+            names = {"features": features, "release": release, "condition": condition}
+            where = {
+                **names,
+                "required": task,
+                "knowledge": Knowledge.IGNORANT,
+                "target": task,
+                "metric": "uar_against_general",
+            }
+            yield from _over_draws(both, _gain, where, secret=False, chance=0.0)
+
+
+def _gain(table: pd.DataFrame) -> Statistic:
+    truth, prediction = _arrays(table)
+    general = table["of_general"].to_numpy().astype(np.intp)
+    return lambda rows: (
+        metrics.uar(truth[rows], prediction[rows]) - metrics.uar(truth[rows], general[rows])
+    )
 
 
 def _likelihood(table: pd.DataFrame, condition: str) -> Iterator[dict[str, Any]]:
@@ -270,7 +313,7 @@ def _over_draws(
             draw=rows["draw"],
             stratum=rows["gender"],
             group=rows[within] if within else None,
-            bounds=(-1.0, 1.0) if where["metric"] == "uar_difference" else (0.0, 1.0),
+            bounds=(-1.0, 1.0) if where["metric"] in DIFFERENCES else (0.0, 1.0),
         )
         yield {
             **where,

@@ -5,13 +5,14 @@ privacy, and all tests of differences.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from sordino.define import Knowledge
 from sordino.report.estimate_table import Estimate
 from sordino.report.tables import Cell, Table, number, signed, with_interval
 from sordino.study.jaiswal2020.estimates import FALSE_POSITIVES, LIKELIHOOD, MEMBERSHIP_CONTROL
+from sordino.study.jaiswal2020.grid import PAPER
 from sordino.study.jaiswal2020.tables import Comparisons, Look
 from sordino.study.jaiswal2020.variants import BESIDE_GENERAL
 
@@ -184,6 +185,37 @@ def comparisons_table(comparisons: Comparisons) -> Table:
     )
 
 
+def grid_table(chosen: Sequence[Mapping[str, Any]]) -> Table:
+    """The chosen point of the grid for each embedding and fold, with its figures on validation
+    speakers.
+    """
+    axes = [axis for axis in PAPER if any(_value(row, axis) for row in chosen)]
+    groups: dict[tuple[str, ...], list[list[Cell]]] = {}
+    for row in chosen:
+        names = (row["features"], row["task"], row["release"])
+        eligible = {True: "yes", False: "no point", None: ""}[row["at_chance"]]
+        cells = [*names, str(row["draw"]), *(_value(row, axis) for axis in axes)]
+        figures = [Cell(number(row["uar"])), Cell(_value(row, "gender")), Cell(eligible)]
+        groups.setdefault(names, []).append([*(Cell(text, "name") for text in cells), *figures])
+    heads = ("stream", "task", "embedding", "fold", *axes, "U", "UAR of gender", "near chance")
+    return Table(
+        "The choice of the grid, on validation speakers",
+        [[(name, 1) for name in heads]],
+        list(groups.values()),
+    )
+
+
+def _value(row: Mapping[str, Any], axis: str) -> str:
+    return "" if row.get(axis) is None else f"{row[axis]:.4g}"
+
+
+GRID_TEXT: Final = (
+    "Every point of the grid was trained on D1 and measured on the speakers that stop the "
+    "training. Of the points whose head of gender has a UAR within 0.05 of 0.5, the one with the "
+    "highest U was chosen. Where no point has such a head, the one with the head nearest 0.5 was "
+    "chosen, and the last column says so. Embeddings without an adversary are chosen by U alone. "
+    "`grid.csv` has all points."
+)
 LIKELIHOOD_TEXT: Final = (
     "The attacker knows the network, and shadow networks whose training speakers it knows. It "
     "compares the confidence of the network's head in the recordings of a speaker by a Gaussian "

@@ -1,4 +1,6 @@
-"""The seven questions of Jaiswal 2020, each answered in a sentence from our own figures."""
+"""The seven questions of Jaiswal 2020, each answered by the test of its hypothesis and in a
+sentence from our own figures.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,7 @@ import numpy as np
 from sordino.release import RIVALS
 from sordino.report.tables import number, signed
 from sordino.study.jaiswal2020.estimates import MEMBERSHIP_CONTROL
+from sordino.study.jaiswal2020.hypotheses import verdicts
 from sordino.study.jaiswal2020.tables import Look
 from sordino.study.jaiswal2020.variants import LAMBDAS
 
@@ -29,7 +32,10 @@ def answers(look: Look) -> list[tuple[str, str]]:
         ("6. Does it matter where the adversary sits?", _place),
         ("7. Does it help against membership identification?", _membership),
     )
-    return [(question, answer(look) or NOT_RUN) for question, answer in functions]
+    return [
+        (question, f"{verdict} {answer(look)}".strip() or NOT_RUN)
+        for (question, answer), verdict in zip(functions, verdicts(look), strict=True)
+    ]
 
 
 def _mean(

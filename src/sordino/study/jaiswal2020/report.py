@@ -91,6 +91,7 @@ def page(estimates: pd.DataFrame, run: Mapping[str, Any], notices: Sequence[str]
         ),
         Section("The strength of the reversal", _sweep(look)),
         Section("Two tasks at once", _two_tasks(look)),
+        Section("The choice of the grid", _grid(run)),
         Section("Did the adversaries learn?", _health(run)),
         Section("How to read this page", [Terms((*_TERMS, *DESCRIPTIONS.items()))]),
         Section("How it was run", [Terms(_run(run))]),
@@ -267,6 +268,12 @@ def _two_tasks(look: Look) -> list[Block]:
         if groups
         else []
     )
+
+
+def _grid(run: Mapping[str, Any]) -> list[Block]:
+    """The chosen points, if the grid was searched."""
+    chosen = run.get("grid", [])
+    return [Text(further_tables.GRID_TEXT), further_tables.grid_table(chosen)] if chosen else []
 
 
 def _health(run: Mapping[str, Any]) -> list[Block]:

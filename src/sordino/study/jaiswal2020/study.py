@@ -27,10 +27,11 @@ from sordino.report.release_page import csv
 from sordino.storage import Location
 from sordino.study.jaiswal2020 import report
 from sordino.study.jaiswal2020.estimates import NULL, STUDY, measure_embeddings
+from sordino.study.jaiswal2020.grid import choose, chosen_points, search
 from sordino.study.jaiswal2020.inputs import Material
 from sordino.study.jaiswal2020.protocol import FoldDraw, StudyLabels, draws
 from sordino.study.jaiswal2020.tables import Look
-from sordino.study.jaiswal2020.units import guesses
+from sordino.study.jaiswal2020.units import digests_of, guesses
 from sordino.study.jaiswal2020.variants import (
     FEATURE_STREAMS,
     SOUND,
@@ -93,14 +94,35 @@ def reproduce(
         jobs=jobs,
         seed=options.seed,
     )
-    table, units = guesses(variants, material, study, out / "units", options, jobs)
+    found, points = (
+        _search(variants, material, study, out, options, jobs) if options.grid else (None, {})
+    )
+    table, units = guesses(variants, material, study, out / "units", options, jobs, points)
     speakers = pd.DataFrame({"speaker": corpus.speaker, "gender": corpus.genders()})
     estimates = measure_embeddings(table, units, speakers, corpus.name, options.seed)
     record = {**_record(corpus, study, tasks, options, sums, only, words), "units": units}
+    if found is not None:
+        record["grid"] = json.loads(found.to_json(orient="records"))
     storage.write(out / "estimates.csv", csv(estimates))
     storage.write(out / "run.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     report.page(estimates, record, notices).write(out)
     return estimates
+
+
+def _search(
+    variants: Sequence[Variant],
+    material: Material,
+    study: StudyLabels,
+    out: Location,
+    options: JaiswalOptions,
+    jobs: int,
+) -> tuple[pd.DataFrame, dict[str, dict[str, float]]]:
+    """The chosen points of the grid as a table, and by name of the unit. Writes `grid.csv`."""
+    digests = digests_of(material, study, options)
+    table = search(variants, options.grid, material, study, out / "grid", options, digests, jobs)
+    chosen = choose(table)
+    storage.write(out / "grid.csv", csv(table))
+    return chosen, chosen_points(chosen)
 
 
 def summary(estimates: pd.DataFrame) -> pd.DataFrame:

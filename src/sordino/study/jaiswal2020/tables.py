@@ -119,10 +119,13 @@ class Look:
         """Whether this embedding was run."""
         return (features, task, release, condition) in self._names
 
-    def folds(self, features: str, task: str, release: str, figure: PaperFigure) -> list[float]:
-        """A figure in every fold."""
+    def folds(
+        self, features: str, task: str, release: str, figure: PaperFigure, condition: str = ""
+    ) -> list[float]:
+        """A figure in every fold, of an embedding with a setting of a sweep."""
+        condition = f"{condition} {figure.condition}".strip()
         return [
-            self(features, task, release, figure.metric, figure.group, figure.condition, draw).value
+            self(features, task, release, figure.metric, figure.group, condition, draw).value
             for draw in self.draws
         ]
 
@@ -233,7 +236,8 @@ def held_out(look: Look, task: str, releases: Sequence[str]) -> Table:
         for release in [name for name in releases if look.has(features, task, name)]:
             cells = [Cell(features if not rows else "", "name"), Cell(release, "name")]
             uar = look(features, task, release, "uar")
-            cells += [*with_interval(uar)]
+            gain = look(features, task, release, "uar_against_general")
+            cells += [*with_interval(uar), Cell(signed(gain.value)), Cell(limits(gain))]
             for knowledge in (Knowledge.SEMI_INFORMED, Knowledge.PATIENT):
                 privacy = look(features, task, release, "privacy", knowledge=knowledge)
                 null = look(features, task, release, "privacy", condition=NULL, knowledge=knowledge)
@@ -251,12 +255,16 @@ def held_out(look: Look, task: str, releases: Sequence[str]) -> Table:
         [
             ("", 2),
             ("U", 2),
+            ("U − general", 2),
             ("min(P, 1 − P)", 3),
             ("the same, patient", 3),
             ("MI", 2),
             ("control", 2),
         ],
-        [(name, 1) for name in ("stream", "embedding", *sure, *against, *against, *sure, *sure)],
+        [
+            (name, 1)
+            for name in ("stream", "embedding", *sure, *sure, *against, *against, *sure, *sure)
+        ],
     ]
     return Table(
         f"{task.capitalize()}: speakers outside the training of network and attacker", heads, groups

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, Final
@@ -22,6 +23,7 @@ from sordino.checkpoints import Finished
 from sordino.columns import EMBEDDING_COLUMNS
 from sordino.storage import Location
 from sordino.study.checkpoints import gather_units
+from sordino.study.jaiswal2020.grid import Point, with_point
 from sordino.study.jaiswal2020.inputs import Material
 from sordino.study.jaiswal2020.protocol import StudyLabels
 from sordino.study.jaiswal2020.variant_run import OF_SELECTIONS, VariantRun
@@ -53,13 +55,16 @@ def guesses(
     folder: Location,
     options: JaiswalOptions,
     jobs: int = 0,
+    chosen: Mapping[str, Point] | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """All guesses of all units (`EMBEDDING_COLUMNS`), and the record of each unit by name. Finished
-    units are read from `folder`.
+    units are read from `folder`. `chosen` are the points of the grid by name of the unit.
 
     A variant of a sweep with the networks of a variant of the main section is not computed again.
     """
-    same = {variant: same_networks(variant, variants, options.reversal) for variant in variants}
+    chosen = chosen or {}
+    reversal = math.nan if chosen else options.reversal
+    same = {variant: same_networks(variant, variants, reversal) for variant in variants}
     units = {
         unit.name: unit
         for unit in (
@@ -68,12 +73,12 @@ def guesses(
             for draw in range(len(study.draws))
         )
     }
-    digests = {
-        features: _key(material.hash(FEATURE_STREAMS[features]), study, options)
-        for features in FEATURE_STREAMS
+    digests = digests_of(material, study, options)
+    keys = {
+        name: f"{digests[unit.variant.features]} {sorted(chosen.get(name, {}).items())}"
+        for name, unit in units.items()
     }
-    keys = {name: digests[unit.variant.features] for name, unit in units.items()}
-    one_unit = partial(_one_unit, material=material, study=study, options=options)
+    one_unit = partial(_one_unit, material=material, study=study, options=options, chosen=chosen)
     compute = partial(parallel.map, one_unit, jobs=jobs)
     label = "networks and attackers"
     table, records = gather_units(units, keys, compute, folder, label, EMBEDDING_COLUMNS)
@@ -123,8 +128,15 @@ def columns_of(variant: Variant) -> dict[str, str]:
     }
 
 
+def digests_of(material: Material, study: StudyLabels, options: JaiswalOptions) -> dict[str, str]:
+    """The digest of all inputs of a unit beside its variant and draw, by features."""
+    return {
+        features: _key(material.hash(streams), study, options)
+        for features, streams in FEATURE_STREAMS.items()
+    }
+
+
 def _key(material: str, study: StudyLabels, options: JaiswalOptions) -> str:
-    """The digest of all inputs of a unit beside its variant and draw."""
     sha = hashlib.sha256(json.dumps(asdict(options), sort_keys=True).encode() + material.encode())
     parts = [part for draw in study.draws for part in (draw.train, draw.stop, draw.test)]
     for codes in (*study.labels.values(), *parts):
@@ -133,9 +145,14 @@ def _key(material: str, study: StudyLabels, options: JaiswalOptions) -> str:
 
 
 def _one_unit(
-    unit: EmbeddingUnit, material: Material, study: StudyLabels, options: JaiswalOptions
+    unit: EmbeddingUnit,
+    material: Material,
+    study: StudyLabels,
+    options: JaiswalOptions,
+    chosen: Mapping[str, Point],
 ) -> Finished:
     torch.set_num_threads(1)
+    options = with_point(options, chosen.get(unit.name, {}))
     with threadpool_limits(1):  # one thread gives the same bytes on every machine
         variant_run = VariantRun(unit.variant, unit.draw, material, study, options)
         tables = [

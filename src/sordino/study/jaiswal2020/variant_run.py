@@ -60,7 +60,10 @@ class VariantRun:
         self.record: dict[str, Any] = {"networks": []}
         widths = self.rows.widths
         self.shape = Shape(
-            audio=widths.get("audio"), text=widths.get("text"), primary={variant.task: 3}
+            audio=widths.get("audio"),
+            text=widths.get("text"),
+            primary={variant.task: 3},
+            **options.sizes,  # type: ignore[arg-type]
         )
         self.training = Training(epochs=options.epochs)
         self.reversal = variant.reversal or options.reversal
@@ -107,9 +110,15 @@ class VariantRun:
                 yield self.table("privacy-d1", on_d1.best, seed)
         yield self.verification(e, seed)
         yield from self.retrained_head(embedding, e, seed)
-        # of a sweep it would dominate the cost
-        if draw.folds and self.variant.reversal is None and not self.variant.tasks:
+        if draw.folds and self.asks_membership(seed):
             yield from self.membership(embedding, e, network.best_epoch + 1, seed)
+
+    def asks_membership(self, seed: int) -> bool:
+        """Whether membership is inferred. Its networks would dominate the cost of a sweep, and of
+        further seeds.
+        """
+        first = seed == self.options.seed
+        return first and self.variant.reversal is None and not self.variant.tasks
 
     def gender(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Final, Literal
@@ -60,14 +60,17 @@ class JaiswalOptions:
       pretrained encoder (`speech`).
     - `normalise`: normalisation of the audio: by `speaker` (the paper), `utterance`, `corpus`, or
       `running`.
-    - `reversal`: lambda of every adversary.
+    - `reversal`: lambda of every adversary; `sizes`: sizes of the network that differ from the
+      smallest of the paper's grid (`nn.multimodal.Shape`).
+    - `grid`: values of sizes and lambda that are searched on validation speakers, by axis
+      (`jaiswal2020.grid`); empty for no search.
     - `privacy`: the guarantee of `dp` for each training speaker, and its training.
     - `seeds`: networks per fold. Their posteriors are averaged.
     - `families`: attackers; the best is chosen on the attacker's own speakers.
     - `patient`: utterances of one speaker that a patient attacker pools.
     - `shuffles`: shuffles of gender for the null.
-    - `selections`: selections of speakers for membership inference in each fold: a random one, its
-      complement, the next random one, and so on.
+    - `selections`: selections of speakers for membership inference in each fold, with the first
+      seed: a random one, its complement, the next random one, and so on.
     - `word_dims`: dimensions of learned word vectors; `epochs`: at most so many.
 
     Raises `StudyError` for other features.
@@ -76,6 +79,8 @@ class JaiswalOptions:
     features: str = "filterbank"
     normalise: Literal["speaker", "utterance", "corpus", "running"] = "speaker"
     reversal: float = 0.5
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    grid: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     privacy: SpeakerPrivacy = field(default_factory=SpeakerPrivacy)
     seeds: int = 1
     families: tuple[str, ...] = attack.QUICK

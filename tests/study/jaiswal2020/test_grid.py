@@ -1,0 +1,67 @@
+"""The paper's grid is searched on validation speakers, and its choice is used and shown."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from sordino.errors import StudyError
+from sordino.study import jaiswal2020
+from sordino.study.jaiswal2020.grid import PAPER, choose, parse_grid, points
+from sordino.study.jaiswal2020.variants import JaiswalOptions
+from tests.study.synthetic_corpus import corpus
+
+ROW: dict[str, Any] = {"features": "audio", "task": "activation", "draw": 0}
+
+
+def test_the_papers_grid_has_96_sizes_and_four_lambdas() -> None:
+    assert len(points(PAPER, "general")) == 96
+    assert len(points(PAPER, "private")) == 384
+
+
+@pytest.mark.parametrize(
+    "text", ["kernels=48", "kernels=", "depth=2", "kernels=32,x", "", "kernels=nan"]
+)
+def test_other_axes_and_values_are_refused(text: str) -> None:
+    with pytest.raises(StudyError, match="expected paper, or some of"):
+        parse_grid([text])
+
+
+def test_no_point_at_chance_is_said_and_the_nearest_is_chosen() -> None:
+    figures = {"uar": [0.7, 0.5], "gender": [0.9, 0.3], "point": [0, 1]}
+    (chosen,) = choose(pd.DataFrame(figures).assign(release="private", **ROW)).to_dict("records")
+    assert (chosen["point"], chosen["at_chance"]) == (1, False)
+
+
+def test_utility_alone_chooses_without_an_adversary() -> None:
+    figures = {"uar": [0.7, 0.5], "gender": [0.9, 0.5], "point": [0, 1]}
+    (chosen,) = choose(pd.DataFrame(figures).assign(release="general", **ROW)).to_dict("records")
+    assert (chosen["point"], chosen["at_chance"]) == (0, None)
+
+
+@pytest.mark.slow
+def test_networks_have_the_chosen_sizes(tmp_path: Path) -> None:
+    few = corpus(tmp_path, speakers=10, utterances=6)
+    options = JaiswalOptions(
+        normalise="corpus",
+        epochs=1,
+        families=("linear",),
+        shuffles=1,
+        selections=1,
+        grid=parse_grid(["gru_layers=3", "reversal=0.3,1"]),
+    )
+    out = tmp_path / "out"
+    jaiswal2020.reproduce(few, out, options=options, only=("audio-activation",), cache=None, jobs=1)
+    grid = pd.read_csv(out / "grid.csv")
+    assert grid.groupby("release").size().to_dict() == {"general": 5, "private": 10, "private+": 5}
+    record = json.loads((out / "run.json").read_text())
+    chosen = {row["draw"]: row["reversal"] for row in record["grid"] if row["release"] == "private"}
+    for draw in range(5):
+        (network,) = record["units"][f"audio-activation-private-{draw}"]["networks"]
+        assert network["config"]["shape"]["gru_layers"] == 3
+        assert network["config"]["reversal"] == chosen[draw]
+    assert "The choice of the grid" in (out / "report.html").read_text()
