@@ -65,7 +65,7 @@ class Training:
             raise ReleaseError(f"{came} came, expected all above 0: correct them")
         if not all(0 <= factor < math.inf for factor in (self.beta, *self.lambdas.values())):
             raise ReleaseError(
-                f"lambdas {dict(self.lambdas)} and beta {self.beta} came, expected 0 or more: "
+                f"beta {self.beta}, lambdas {dict(self.lambdas)} came, expected 0 or more: "
                 "correct them"
             )
 
