@@ -98,6 +98,9 @@ class EmbeddingFitter:
             self.shape,
             attributes=attributes,
             adversary_at="streams" if self.name == "private-streams" else "joint",
+            bottleneck=None,
+            noise=0.0,
+            latent="standardised",
         )
         if self.name == "private+":
             shape = replace(shape, bottleneck=self.bottleneck, noise=self.noise)
