@@ -19,7 +19,7 @@ def divergence(rows: Normal) -> Tensor:
     """The mean over rows of the Kullback-Leibler divergence from N(0, 1), in nats.
 
     It is an upper bound on the mutual information of input and sample over the distribution of the
-    rows (Alemi et al. 2017, equation 14).
+    rows (Alemi et al. 2017).
 
     >>> round(float(divergence(posterior(torch.tensor([[1.0, 0.0, 0.0, 0.0]])))), 4)
     0.5

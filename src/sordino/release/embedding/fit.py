@@ -38,7 +38,7 @@ class EmbeddingFitter:
     - `bottleneck`: dimensions of `private+`, `vib` and `aibt`; `noise`: standard deviation of the
       noise of `private+`. Fewer dimensions and more noise hide more.
     - `beta`: weight of the divergence of `vib` and `aibt`; more hides more. The default is that of
-      Alemi et al. (2017) for large images, and of `aibt-fl`.
+      the package `aibt-fl`.
     - `base`: the embedding with the network of `drawn`.
     - `epsilon`: parameter of randomised response over the bins of `drawn`, which gives local
       differential privacy per clip; infinite for none. Informative bins need 2 or more, which is a
