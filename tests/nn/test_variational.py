@@ -59,9 +59,9 @@ def test_given_weights_are_not_trained() -> None:
     start = {"squeeze.weight": torch.ones(6, 8), "squeeze.bias": torch.zeros(6)}
     training = Training(epochs=2, learning_rate=1e-2)
     trained = fit(SHAPE, data, labels, None, {}, training, weights=start).network
-    assert torch.equal(trained.squeeze.weight, start["squeeze.weight"])
+    assert torch.equal(trained.state_dict()["squeeze.weight"], start["squeeze.weight"])
     plain = fit(SHAPE, data, labels, None, {}, training).network
-    assert not torch.equal(plain.squeeze.weight, start["squeeze.weight"])
+    assert not torch.equal(plain.state_dict()["squeeze.weight"], start["squeeze.weight"])
 
 
 def test_a_latent_without_its_bottleneck_is_refused() -> None:

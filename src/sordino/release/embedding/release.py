@@ -117,7 +117,7 @@ class Embedding:
         clean: NDArray[np.float32] = outputs.embedding.numpy()
         if not self._network.shape.random:
             return clean
-        deviation = np.float32(self._network.shape.noise)
+        deviation: np.float32 | NDArray[Any] = np.float32(self._network.shape.noise)
         if outputs.deviation is not None:
             deviation = outputs.deviation.numpy()
         return clean + deviation * noise_of_clips(rows, clean.shape[1], key)
