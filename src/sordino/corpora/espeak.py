@@ -28,6 +28,19 @@ _DO_NOT_EXIT: Final = 0x8000  # espeakINITIALIZE_DONT_EXIT: report an error, do 
 _UTF8: Final = 1
 _POSITION_CHARACTER: Final = 1
 _PARAMETERS: Final = {"rate": 1, "pitch": 3, "range": 4}
+_TIMBRE: Final = (
+    "breath",
+    "breathw",
+    "consonants",
+    "flutter",
+    "formant",
+    "roughness",
+    "stressAdd",
+    "stressAmp",
+    "voicing",
+)
+"""Attributes of a voice file that describe the sound of the voice."""
+
 _ON_SOUND = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
 )
@@ -49,6 +62,22 @@ def version() -> str:
     """
     _loader()
     return version_of("espeakng_loader")
+
+
+def variant(name: str) -> str:
+    """The sound of a voice variant of espeak-ng, such as `f1` or `m3`: lines for the text of a
+    `Voice`, without its language, name, pitch and echo.
+
+    >>> print(variant("m3").splitlines()[0])
+    formant 0 100 100 100
+
+    Raises `DependencyError` without espeak-ng, `CorpusError` for a variant that it lacks.
+    """
+    file = Path(_loader().get_data_path(), "voices", "!v", name)
+    if name != file.name or not file.is_file():
+        raise CorpusError(f"espeak-ng has no voice variant {name!r}, expected one as f1 or m3")
+    lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
+    return "\n".join(line for line in lines if line.split(" ")[0] in _TIMBRE)
 
 
 class Voice:

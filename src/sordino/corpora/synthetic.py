@@ -110,6 +110,9 @@ NEUTRAL_LEVEL: Final = 0.05
 """Root mean square of a speaker's neutral voice at a microphone of average gain; full scale is 1.
 """
 
+RATES: Final = (80, 450)
+"""Words per minute that espeak-ng can say."""
+
 PEAK: Final = 0.9
 """The largest magnitude of a sample."""
 
@@ -186,7 +189,12 @@ def _speak(home: Path, seed: int, language: str, number: int) -> list[dict[str, 
         voice = espeak.Voice(description)
         # existing takes as well, since an utterance depends slightly on the earlier ones
         for take in takes:
-            signal = _record(random, room, *_act(random, voice, take, style[take.emotion]))
+            acting = (
+                INTENSITY_FACTORS[take.intensity] * np.array(ACTING[take.emotion])
+                + style[take.emotion]
+                + random.normal(0, OF_UTTERANCE)
+            )
+            signal = say(random, room, voice, take.transcript, acting)
             if not (home / take.file).is_file():
                 audio.write(home / take.file, signal, audio.SAMPLING_RATE)
     return [
@@ -250,26 +258,29 @@ def _room(random: np.random.Generator) -> Room:
     )
 
 
-def _act(
-    random: np.random.Generator, voice: espeak.Voice, take: Take, style: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], float]:
-    """The sound of one take at 16 kHz, shape `(samples,)`, and its loudness in dB over the neutral
-    voice.
+def say(
+    random: np.random.Generator,
+    room: Room,
+    voice: espeak.Voice,
+    text: str,
+    acting: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """The recording of a text in a room at 16 kHz, shape `(samples,)`, with the same bytes for the
+    same history of `random` and `voice`.
+
+    `acting` is the change from the neutral voice in the units of `ACTING`, shape `(4,)`. Changes
+    that espeak-ng cannot make are limited.
     """
-    acting = (
-        INTENSITY_FACTORS[take.intensity] * np.array(ACTING[take.emotion])
-        + style
-        + random.normal(0, OF_UTTERANCE)
-    )
     semitones, octaves, rate, loudness_db = acting
     sound = voice.say(
-        take.transcript,
-        rate=round(175 * 2**rate),
+        text,
+        rate=int(np.clip(round(175 * 2**rate), *RATES)),
         pitch=int(np.clip(round(50 + 50 * semitones / 12), 0, 99)),
         pitch_range=int(np.clip(round(50 * 2**octaves), 0, 99)),
         seed=int(random.integers(1, 2**31)),
     )
-    return filters.resample_poly(sound / 32768, 320, 441), loudness_db  # 22,050 Hz to 16 kHz
+    sound = filters.resample_poly(sound / 32768, 320, 441)  # 22,050 Hz to 16 kHz
+    return _record(random, room, sound, loudness_db)
 
 
 def _record(

@@ -16,7 +16,7 @@ import pandas as pd
 from sordino import define
 from sordino.corpora import labels, sheet, table
 from sordino.corpora.copies import COLUMN as COPY
-from sordino.corpora.dimensions import EDGES
+from sordino.corpora.dimensions import EDGES, SENTIMENT
 from sordino.corpora.sheet import Row
 from sordino.corpora.table import OPTIONAL, UTTERANCE_COLUMNS, Corpus
 from sordino.errors import CorpusError
@@ -45,7 +45,8 @@ def utterance(where: str, file: str, row: Row, name: str) -> UtteranceRow:
     - `name`: the corpus of a row that names none.
 
     Raises `CorpusError` for a row without file or speaker, a name of a corpus that cannot be used,
-    an invalid number, an end before its start, and a rating outside of its scale.
+    an invalid number, an end before its start, a rating outside of its scale, and an unknown
+    sentiment.
     """
     for column, value in (("file", file), ("speaker", row["speaker"])):
         if not value:
@@ -84,7 +85,20 @@ def utterance(where: str, file: str, row: Row, name: str) -> UtteranceRow:
     }
     if any(column in row for column in RATINGS):
         labelled["scale"] = _scale(where, row)
+    if "sentiment" in row:
+        labelled["sentiment"] = _sentiment(where, row["sentiment"])
     return labelled | {column: row[column] for column in further_columns(row)}
+
+
+def _sentiment(where: str, label: str) -> str:
+    """The sentiment of a text in lower case; empty if unknown."""
+    sentiment = label.lower()
+    if sentiment and sentiment not in SENTIMENT:
+        raise CorpusError(
+            f"{where}: sentiment {labels.quote(label)}, expected {', '.join(SENTIMENT)} or an "
+            "empty cell: correct it, or rename the column"
+        )
+    return sentiment
 
 
 def further_columns(names: Iterable[str]) -> list[str]:

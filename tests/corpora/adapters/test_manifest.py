@@ -112,6 +112,13 @@ def test_ratings_with_their_scale_become_levels(folder: Path) -> None:
     assert levels(corpus, "activation").note == "derived labels: manifest"
 
 
+def test_sentiment_stands_for_valence_without_ratings(folder: Path) -> None:
+    rows = [("sound/a.wav", "anna", "f", "anger", "Positive"), ("sound/b.wav", "ben", "m", "W", "")]
+    valence = levels(load(folder, (*HEADER, "sentiment"), *rows), "valence")
+    assert sorted(valence.codes.tolist()) == [-1, 2]
+    assert valence.note == "sentiment labels: manifest"
+
+
 def test_a_rating_without_a_scale_has_no_level(
     folder: Path,
 ) -> None:
@@ -193,6 +200,10 @@ RATED = (*HEADER, "valence", "scale")
             r"row 2: scale 4, expected one of 5, 7, 9 points: convert the ratings to one",
         ),
         ([RATED, (*GOOD, "3", "five")], r"row 2: scale 'five', expected a number"),
+        (
+            [(*HEADER, "sentiment"), (*GOOD, "mixed")],
+            r"row 2: sentiment 'mixed', expected negative, neutral, positive or an empty cell",
+        ),
         (
             [RATED, (*GOOD, "6", "5")],
             r"row 2: valence 6, expected 1 to 5, its scale: correct one of them",

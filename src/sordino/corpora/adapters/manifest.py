@@ -7,8 +7,9 @@
 Required columns: `file` (relative to the table), `speaker`, `gender`, `emotion`. Optional columns:
 `start` and `end` (seconds), `corpus`, `transcript`, `intensity`, `age` (years), `activation`
 and `valence` with `scale` (means over listeners, and the points of their Likert scale: 5, 7 or 9;
-without it they have no level), and `session` for speakers who are audible in each other's
-recordings. Up to 64 other columns are kept as labels that a policy may hide, such as `accent`.
+without it they have no level), `sentiment` of the words (negative, neutral or positive, a stand-in
+for valence without ratings), and `session` for speakers who are audible in each other's recordings.
+Up to 64 other columns are kept as labels that a policy may hide, such as `accent`.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ def load(path: Path, name: str = NAME, keep_absent: bool = False) -> Corpus:
 
     Raises `CorpusError`, with the number of the row where there is one, for a missing column, a row
     without file or speaker, absent recordings (one error counts them all), an invalid number, an
-    end before its start, a rating outside of its scale, a duplicate part of a recording, a label
-    with two spellings (`s03`, `S03`), and a speaker with two genders.
+    end before its start, a rating outside of its scale, an unknown sentiment, a duplicate part of a
+    recording, a label with two spellings (`s03`, `S03`), and a speaker with two genders.
     """
     _names.cache_clear()
     table_rows = sheet.read(path, REQUIRED)
