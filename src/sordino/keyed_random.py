@@ -95,19 +95,24 @@ def draw(
         )
     rows_of_bin = of_bin if isinstance(of_bin, Mapping) else rows_by_bin(of_bin)
     count = max(rows_of_bin) + 1
-    keep_probability = 1 / (1 + (count - 1) * math.exp(-epsilon))
+    keep = keep_probability(epsilon, count)
     out = np.empty((len(z), prototypes.shape[1]), prototypes.dtype)
     # plain numbers: on one vector numpy takes twice as long
     for row, (vector, decision) in enumerate(zip(z, bins.tolist(), strict=True)):
         u_keep, u_bin, u_prototype = _uniform(vector, key, 3)
-        released = (
-            decision
-            if u_keep < keep_probability
-            else (decision + 1 + int(u_bin * (count - 1))) % count
-        )
+        released = decision if u_keep < keep else (decision + 1 + int(u_bin * (count - 1))) % count
         rows = rows_of_bin.get(released)
         out[row] = prototypes[rows[int(u_prototype * len(rows))]] if rows else np.nan
     return out
+
+
+def keep_probability(epsilon: float, bins: int) -> float:
+    """The probability that randomised response over `bins` does not flip a bin.
+
+    >>> keep_probability(math.inf, 3), keep_probability(0.0, 4)
+    (1.0, 0.25)
+    """
+    return 1 / (1 + (bins - 1) * math.exp(-epsilon))
 
 
 def rows_by_bin(of_bin: NDArray[np.integer[Any]]) -> dict[int, list[int]]:

@@ -133,16 +133,16 @@ def gradients_at_places(
     encode = network.encode
 
     def watched(batch: Any) -> Any:
-        embedding, places = encode(batch)
-        captured.extend(places)
-        return embedding, places
+        encoded = encode(batch)
+        captured.extend(encoded.places)
+        return encoded
 
     network.encode = watched  # type: ignore[method-assign]
     total = torch.autograd.grad(
         _Objective(network, tasks, training).loss(rows.pad(range(30)), tasks.codes, share), captured
     )
     captured.clear()
-    embedding, places = watched(rows.pad(range(30)))
+    embedding, places, _ = watched(rows.pad(range(30)))
     heads = {name: [head(embedding)] for name, head in network.primary.items()}
     attributes: Any = network.attributes
     heads |= {

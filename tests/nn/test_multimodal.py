@@ -182,7 +182,7 @@ def reversed_gradients(
     are not reversed.
     """
     module, batch = network(sizes), planted(8, streams=("audio", "text"))[0].pad(range(8))
-    _, places = module.encode(batch)
+    _, places, _ = module.encode(batch)
 
     def gradients(logits: list[Tensor]) -> dict[str, Tensor]:
         names, weights = zip(*module.named_parameters(), strict=True)

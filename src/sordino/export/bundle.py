@@ -150,6 +150,11 @@ def _composed(release: Composed) -> DeviceRelease:
 
 
 def _embedding(release: Embedding) -> DeviceRelease:
+    if (latent := release.network.shape.latent) != "standardised":
+        raise ReleaseError(
+            f"embedding {release.name!r} with a {latent} latent, expected one that a device "
+            "computes: it serves comparisons only, fit private+ or drawn"
+        )
     if release.bins:
         task, epsilon = release.config["task"], str(release.config["epsilon"])
         shipped = {name: release.arrays[name] for name in ("prototypes", "bin")}

@@ -19,6 +19,7 @@ from sordino.nn.fit import Batch
 from sordino.nn.labels import TaskLabels, Tasks, class_codes, recall
 from sordino.nn.multimodal import Multimodal, Outputs, Shape, apply
 from sordino.nn.sequences import Sequences, bucketed
+from sordino.nn.variational import divergence
 
 SCHEDULES = ("constant", "dann", "warm-up")
 WATCHED = 256
@@ -36,6 +37,8 @@ class Training:
       attribute and does not change the embedding.
     - `schedule`: `constant`; `dann`, 2 / (1 + e^(-10 p)) - 1 of lambda at share p of the epochs
       (Ganin & Lempitsky 2015); `warm-up`, linear over the first tenth.
+    - `beta`: the weight of the Kullback-Leibler divergence of a Gaussian embedding, in nats (Alemi
+      et al. 2017).
     - `normalise_adversary`: in every batch, the reversed gradient of each head has lambda times the
       norm of the primary tasks' gradient at the same tensor, instead of lambda times its own norm.
     """
@@ -47,6 +50,7 @@ class Training:
     lambdas: Mapping[str, float] = field(default_factory=dict)
     schedule: Literal["constant", "dann", "warm-up"] = "constant"
     normalise_adversary: bool = False
+    beta: float = 0.0
 
     def __post_init__(self) -> None:
         if self.schedule not in SCHEDULES:
@@ -59,9 +63,10 @@ class Training:
                 f"{self.learning_rate}"
             )
             raise ReleaseError(f"{came} came, expected all above 0: correct them")
-        if not all(0 <= strength < math.inf for strength in self.lambdas.values()):
+        if not all(0 <= factor < math.inf for factor in (self.beta, *self.lambdas.values())):
             raise ReleaseError(
-                f"lambdas {dict(self.lambdas)} came, expected 0 or more: correct them"
+                f"beta {self.beta}, lambdas {dict(self.lambdas)} came, expected 0 or more: "
+                "correct them"
             )
 
     def share(self, epoch: int) -> float:
@@ -103,6 +108,7 @@ def fit(
     validation_labels: TaskLabels,
     training: Training | None = None,
     seed: int = 0,
+    weights: Mapping[str, Tensor] | None = None,
 ) -> FittedMultimodal:
     """The network of the epoch with the lowest validation loss, summed over primary tasks; without
     validation rows, the network of the last epoch.
@@ -111,7 +117,7 @@ def fit(
     of an attribute (unseen speakers have no code) and of all primary tasks but one. The available
     labels stop the training. `seed` determines the initial weights, the order of batches and the
     noise; on one thread the same seed yields the same bytes. Global random state is neither read
-    nor changed.
+    nor changed. `weights` replace initial weights by name and are not trained.
 
     Raises `ReleaseError` where streams or labels do not fit the shape, where a task has fewer than
     two classes on the training rows, and where no epoch ends in a finite loss.
@@ -126,6 +132,10 @@ def fit(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = Multimodal(shape)
+        if weights:
+            network.load_state_dict(weights, strict=False)
+            for name, values in network.named_parameters():
+                values.requires_grad_(name not in weights)
         curve = _train(_Objective(network, tasks, training), train, stopping, seed)
     if curve.best < 0:
         raise ReleaseError(
@@ -183,7 +193,7 @@ class _Objective:
         """The primary losses plus the losses of all heads behind gradient reversal; `share` is the
         factor of lambda.
         """
-        embedding, places = self.network.encode(batch)
+        embedding, places, gaussian = self.network.encode(batch)
         primary = {name: head(embedding) for name, head in self.network.primary.items()}
         primary_loss = torch.stack(
             [self.tasks.loss(name, logits, codes[name]) for name, logits in primary.items()]
@@ -192,6 +202,8 @@ class _Objective:
         for name in self.network.shape.attributes:
             strength = self.strengths(name, primary_loss, places, codes[name], share)
             losses.append(self.adversary(name, places, strength, codes[name]))
+        if gaussian is not None:
+            losses.append(self.training.beta * divergence(gaussian))
         return torch.stack(losses).sum()
 
     def adversary(

@@ -7,10 +7,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.distributions import Normal
 from torch.nn.functional import layer_norm, linear, pad
 
 from sordino.errors import ReleaseError
@@ -18,6 +19,9 @@ from sordino.nn.fit import Batch
 from sordino.nn.recurrent import gru
 from sordino.nn.reversal import reverse
 from sordino.nn.sequences import STREAMS, Sequences, by_length, mask
+from sordino.nn.variational import posterior
+
+LATENTS = ("standardised", "plain", "gaussian")
 
 
 @dataclass(frozen=True)
@@ -39,10 +43,12 @@ class Shape:
     - `adversary_at`: heads of the attributes on the `joint` embedding (the paper's Priv-C), or one
       head on each pooled stream before they are joined, `streams` (Priv-E).
     - `bottleneck`: None (the paper), or the number of dimensions of a linear map of the joint
-      embedding. Each row is then standardised to mean 0 and variance 1, without a trained gain that
-      could outgrow noise.
-    - `noise`: standard deviation of Gaussian noise on that embedding in training. A release adds
-      such noise again.
+      embedding.
+    - `latent`: the output of that map. `standardised`: each row has mean 0 and variance 1, without
+      a trained gain that could outgrow noise. `plain`: as it is. `gaussian`: the mean and the log
+      variance of each dimension; training and a release sample (Alemi et al. 2017).
+    - `noise`: standard deviation of Gaussian noise on a standardised embedding in training. A
+      release adds such noise again.
     """
 
     audio: int | None = 40
@@ -60,6 +66,7 @@ class Shape:
     adversary_at: Literal["joint", "streams"] = "joint"
     bottleneck: int | None = None
     noise: float = 0.0
+    latent: Literal["standardised", "plain", "gaussian"] = "standardised"
 
     def __post_init__(self) -> None:
         if not self.streams:
@@ -82,15 +89,35 @@ class Shape:
             raise ReleaseError(
                 f"{came}, expected a stride from 1 to the width: a larger one passes over frames"
             )
-        if self.bottleneck is not None and self.bottleneck < 3:
+        self._check_bottleneck()
+
+    def _check_bottleneck(self) -> None:
+        if self.latent not in LATENTS:
             raise ReleaseError(
-                f"bottleneck = {self.bottleneck}, expected 3 or more: of less, scaling leaves one "
-                "sign"
+                f"latent = {self.latent!r}, expected one of {', '.join(LATENTS)}: choose one"
             )
-        if self.noise < 0 or (self.noise and self.bottleneck is None):
+        standardised = self.latent == "standardised"
+        if self.bottleneck is None and not standardised:
             raise ReleaseError(
-                f"noise = {self.noise}, expected 0 or more and a bottleneck, which sets its scale"
+                f"latent = {self.latent!r} came without a bottleneck, expected one: set its "
+                "dimensions"
             )
+        fewest = 3 if standardised else 1
+        if self.bottleneck is not None and self.bottleneck < fewest:
+            raise ReleaseError(
+                f"bottleneck = {self.bottleneck}, expected {fewest} or more: of less, scaling "
+                "leaves one sign"
+            )
+        if self.noise < 0 or (self.noise and (self.bottleneck is None or not standardised)):
+            raise ReleaseError(
+                f"noise = {self.noise}, expected 0 or more and a bottleneck that is standardised, "
+                "which sets its scale"
+            )
+
+    @property
+    def random(self) -> bool:
+        """Whether a release adds a random draw to the embedding."""
+        return self.noise > 0 or self.latent == "gaussian"
 
     @property
     def streams(self) -> dict[str, int]:
@@ -118,12 +145,25 @@ class Outputs:
     - `places`: the inputs of the attributes' heads, in the order of `Shape.places`: the embedding,
       or the pooled streams.
     - `attributes`: logits `(n, classes)` of each attribute's heads, one for each of `places`.
+    - `deviation`: `(n, width)`, the standard deviations of a Gaussian of which `embedding` is the
+      mean; None without one.
     """
 
     embedding: Tensor
     primary: dict[str, Tensor]
     places: tuple[Tensor, ...]
     attributes: dict[str, list[Tensor]]
+    deviation: Tensor | None = None
+
+
+class Encoded(NamedTuple):
+    """The embedding of a batch `(n, width)`, the inputs of the attributes' heads (itself or the
+    pooled streams), and its Gaussian if it has one.
+    """
+
+    embedding: Tensor
+    places: tuple[Tensor, ...]
+    posterior: Normal | None
 
 
 class StreamEncoder(nn.Module):
@@ -203,8 +243,11 @@ class Multimodal(nn.Module):
             }
         )
         joined = shape.gru_width * len(shape.streams)
+        parts = 2 if shape.latent == "gaussian" else 1
         self.squeeze = (
-            nn.Identity() if shape.bottleneck is None else nn.Linear(joined, shape.bottleneck)
+            nn.Identity()
+            if shape.bottleneck is None
+            else nn.Linear(joined, parts * shape.bottleneck)
         )
         self.primary = nn.ModuleDict(
             {name: _head(shape.width, shape, n) for name, n in shape.primary.items()}
@@ -219,7 +262,7 @@ class Multimodal(nn.Module):
 
     def forward(self, batch: Batch, strength: Mapping[str, float] | None = None) -> Outputs:
         """The outputs for a batch; `strength` is the reversal of each attribute, as in `guess`."""
-        embedding, places = self.encode(batch)
+        embedding, places, gaussian = self.encode(batch)
         strength = strength or {}
         return Outputs(
             embedding,
@@ -229,23 +272,28 @@ class Multimodal(nn.Module):
                 name: self.guess(name, places, [strength.get(name, 0.0)] * len(places))
                 for name in self.attributes
             },
+            None if gaussian is None else gaussian.scale,
         )
 
     def embed(self, batch: Batch) -> Tensor:
         """The embedding that a release outputs, `(n, width)`; in training, with noise."""
         return self.encode(batch)[0]
 
-    def encode(self, batch: Batch) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """The embedding, and the inputs of the attributes' heads: itself or the pooled streams."""
+    def encode(self, batch: Batch) -> Encoded:
+        """The embedding; in training, with its random draw."""
         pooled = tuple(
             stream(batch[name], batch[f"{name}_length"]) for name, stream in self.streams.items()
         )
-        embedding = self.squeeze(torch.cat(pooled, dim=1))
-        if self.shape.bottleneck is not None:
+        embedding, gaussian = self.squeeze(torch.cat(pooled, dim=1)), None
+        if self.shape.latent == "gaussian":
+            gaussian = posterior(embedding)
+            embedding = gaussian.rsample() if self.training else gaussian.mean
+        elif self.shape.latent == "standardised" and self.shape.bottleneck is not None:
             embedding = layer_norm(embedding, (self.shape.bottleneck,))
             if self.training and self.shape.noise:
                 embedding = embedding + self.shape.noise * torch.randn_like(embedding)
-        return embedding, pooled if self.shape.adversary_at == "streams" else (embedding,)
+        places = pooled if self.shape.adversary_at == "streams" else (embedding,)
+        return Encoded(embedding, places, gaussian)
 
     def guess(self, name: str, places: Sequence[Tensor], strength: Sequence[float]) -> list[Tensor]:
         """Logits of an attribute's heads at `places`; their gradients are multiplied by minus
@@ -274,6 +322,7 @@ def apply(network: Multimodal, rows: Sequences, batch: int = 128) -> Outputs:
         return torch.cat(list(parts))[back]
 
     heads = {name: range(len(network.shape.places)) for name in network.shape.attributes}
+    deviations = [output.deviation for output in outputs if output.deviation is not None]
     return Outputs(
         in_row_order(output.embedding for output in outputs),
         {
@@ -288,6 +337,7 @@ def apply(network: Multimodal, rows: Sequences, batch: int = 128) -> Outputs:
             name: [in_row_order(output.attributes[name][at] for output in outputs) for at in places]
             for name, places in heads.items()
         },
+        in_row_order(deviations) if len(deviations) == len(outputs) else None,
     )
 
 

@@ -19,7 +19,7 @@ from sordino.release.drawn.mixture import Mixture, MixtureFitter
 from sordino.release.drawn.release import Drawn
 from sordino.release.drawn.speaker_offset import Personal, SpeakerStatistics, replay
 from sordino.release.embedding.fit import EmbeddingFitter
-from sordino.release.embedding.release import EMBEDDINGS, Embedding
+from sordino.release.embedding.release import EMBEDDINGS, RIVALS, Embedding
 from sordino.release.erasure import Erased, ErasureFitter
 from sordino.release.family import Family
 from sordino.release.fit_all import plan_all
@@ -36,6 +36,7 @@ __all__ = [
     "EMBEDDINGS",
     "FITTERS",
     "PEERS",
+    "RIVALS",
     "ArrayRelease",
     "Composed",
     "ComposedFitter",

@@ -72,14 +72,16 @@ class ErasureFitter:
         for secret in hidden(self.policy, corpus, fitting):
             labelled = secret >= 0
             if len(np.unique(secret[labelled])) == 2:
-                step, shift = _erase((x @ matrix + offset)[labelled], secret[labelled])
+                step, shift = linear_eraser((x @ matrix + offset)[labelled], secret[labelled])
                 matrix, offset = matrix @ step, offset @ step + shift
         config = json.loads(json.dumps({**asdict(self), "width": int(z.shape[1])}))
         return Erased("leace", config, {"map": matrix, "offset": offset})
 
 
-def _erase(x: Matrix, secret: Codes) -> tuple[Matrix, Matrix]:
-    """The map and offset that erase one secret."""
+def linear_eraser(x: Matrix, secret: Codes) -> tuple[Matrix, Matrix]:
+    """The map `(d, d)` and offset `(d,)` that erase a secret `(n,)` of two classes from vectors
+    `(n, d)`: `x @ map + offset`.
+    """
     with warnings.catch_warnings():
         # concept_erasure compiles a function in a way that torch has deprecated
         warnings.simplefilter("ignore", DeprecationWarning)

@@ -20,7 +20,7 @@ from sordino.device.serving import VectorServing
 from sordino.errors import BundleError
 from sordino.onnx.writer import GraphBuilder
 from sordino.policy import Budget, Policy
-from sordino.release import EMBEDDINGS, FITTERS
+from sordino.release import EMBEDDINGS, FITTERS, RIVALS
 from sordino.testing import POLICY
 from tests.device.bundle.faults import FAULTS, NPZ, WIDTH, all_of, first_sign, model
 from tests.device.bundle.forged import (
@@ -71,7 +71,7 @@ def test_every_family_that_is_exported_fits_the_table(name: str) -> None:
     assert families.is_family(name)
 
 
-@pytest.mark.parametrize("name", EMBEDDINGS)
+@pytest.mark.parametrize("name", [name for name in EMBEDDINGS if name not in RIVALS])
 def test_every_embedding_fits_the_table(name: str, tmp_path: Path) -> None:
     path = export.write(
         tmp_path, None, {"mine": (POLICY, embedding(name, "both"))}, features="made", card=CARD
@@ -79,7 +79,7 @@ def test_every_embedding_fits_the_table(name: str, tmp_path: Path) -> None:
     assert read(path).policies["mine"].family == name
 
 
-@pytest.mark.parametrize("name", [name for name in EMBEDDINGS if name != "private+"])
+@pytest.mark.parametrize("name", [name for name in EMBEDDINGS if name not in ("private+", *RIVALS)])
 def test_an_embedding_under_another_family_is_refused(name: str, tmp_path: Path) -> None:
     path = export.write(
         tmp_path / "a",

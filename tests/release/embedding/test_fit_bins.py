@@ -23,6 +23,7 @@ from sordino.nn.multimodal import Shape
 from sordino.nn.sequences import Sequences
 from sordino.release import Embedding, EmbeddingFitter
 from sordino.release.embedding.fit_bins import biases, crossfit_logits, fit, recall_and_variation
+from tests.release.synthetic_releases import drawing
 
 SHAPE = Shape(
     audio=6,
@@ -102,6 +103,17 @@ def test_randomised_response_flips_as_often_as_epsilon_says() -> None:
     )
     kept = np.mean([release.read(release(data, key)) == release.decide(data) for key in range(8)])
     assert kept == pytest.approx(math.e / (math.e + 2), abs=0.03)
+    probability = release.primary(prototypes)["activation"]
+    np.testing.assert_allclose(np.diag(probability), math.e / (math.e + 2), rtol=1e-6)
+    np.testing.assert_allclose(probability.sum(axis=1), 1, rtol=1e-6)
+
+
+def test_the_class_of_a_drawn_embedding_is_its_bin() -> None:
+    (data, _), release = scene(), drawing(fitted("general"))
+    probability = release.primary(release(data, key=5))["activation"]
+    np.testing.assert_array_equal(probability, np.eye(3)[release.decide(data)])
+    voice = release.primary(release.arrays["prototypes"])["voice"]
+    assert not np.isin(voice, (0, 1)).any(), "the head reads another task"
 
 
 def test_the_heads_of_attributes_see_what_is_let_out() -> None:

@@ -44,7 +44,7 @@ def test_every_embedding_obeys_the_laws_of_a_release(name: str, tmp_path: Path) 
     embedding, data = fitted(name), rows(9, 2)
     e = embedding(data, key=3)
     assert e.dtype == np.float32
-    assert e.shape == (9, 8)
+    assert e.shape == (9, embedding.network.shape.width)
     np.testing.assert_array_equal(fitted(name)(data, key=3), e)
     order = np.random.default_rng(0).permutation(9)
     np.testing.assert_allclose(embedding(data.select(order), key=3), e[order], atol=1e-5)

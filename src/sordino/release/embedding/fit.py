@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from sordino.errors import ReleaseError
@@ -14,11 +15,14 @@ from sordino.nn.fit_private import SpeakerPrivacy, fit_private
 from sordino.nn.labels import TaskLabels
 from sordino.nn.multimodal import Shape, apply
 from sordino.nn.sequences import Sequences
-from sordino.release.embedding import fit_bins
+from sordino.release.embedding import fit_bins, fit_erased
 from sordino.release.embedding.release import EMBEDDINGS, Embedding
 from sordino.types import Rows
 
 GENDER: Final = {"gender": 2}
+
+ADVERSARIAL: Final = 1.0
+"""Lambda of `aibt`: the default of the package `aibt-fl`."""
 
 PLAIN: Final = ("general", "private", "private+")
 """The embeddings with a network that `drawn` can use."""
@@ -30,9 +34,12 @@ class EmbeddingFitter:
 
     - `shape`: sizes of the network and its primary tasks; the heads for attributes follow from
       `name`.
-    - `reversal`: lambda of every hidden attribute {0.3, 0.5, 0.75, 1}.
-    - `bottleneck`, `noise`: dimensions of `private+` and the standard deviation of its noise; fewer
-      dimensions and more noise hide more.
+    - `reversal`: lambda of every hidden attribute of the paper's embeddings {0.3, 0.5, 0.75, 1}.
+    - `bottleneck`: dimensions of `private+`, `vib` and `aibt`; `noise`: standard deviation of the
+      noise of `private+`. Fewer dimensions and more noise hide more. `gru_width`: of the recurrent
+      layers of `private+`; those of the paper have 32.
+    - `beta`: weight of the divergence of `vib` and `aibt`; more hides more. The default is that of
+      the package `aibt-fl`.
     - `base`: the embedding with the network of `drawn`.
     - `epsilon`: parameter of randomised response over the bins of `drawn`, which gives local
       differential privacy per clip; infinite for none. Informative bins need 2 or more, which is a
@@ -49,6 +56,8 @@ class EmbeddingFitter:
     reversal: float = 0.5
     bottleneck: int = 8
     noise: float = 0.5
+    gru_width: int = 64
+    beta: float = 0.01
     base: str = "private+"
     epsilon: float = float("inf")
     privacy: SpeakerPrivacy = field(default_factory=SpeakerPrivacy)
@@ -71,12 +80,15 @@ class EmbeddingFitter:
 
     @property
     def plain(self) -> EmbeddingFitter:
-        """The fitter of the network alone: for `drawn` the fitter of its base."""
-        return replace(self, name=self.base) if self.name == "drawn" else self
+        """The fitter of the network alone: for `drawn` the fitter of its base, for `leace` that of
+        `general`.
+        """
+        bases = {"drawn": self.base, "leace": "general"}
+        return replace(self, name=bases.get(self.name, self.name))
 
     def settings(self, speakers: int) -> tuple[Shape, Training]:
         """The network and its training, for a number of training speakers."""
-        if self.name == "drawn":
+        if self.name != self.plain.name:
             return self.plain.settings(speakers)
         speaker = {"speaker": speakers}
         attributes = {"private-speaker": speaker, "private-multiple": {**GENDER, **speaker}}.get(
@@ -84,16 +96,32 @@ class EmbeddingFitter:
         )
         if self.name == "dp":
             return replace(self.shape, attributes={}), self.training
-        adversarial = self.name not in ("general", "private+")
         shape = replace(
             self.shape,
             attributes=attributes,
             adversary_at="streams" if self.name == "private-streams" else "joint",
-            bottleneck=self.bottleneck if self.name == "private+" else None,
-            noise=self.noise if self.name == "private+" else 0.0,
+            bottleneck=None,
+            noise=0.0,
+            latent="standardised",
         )
-        lambdas = dict.fromkeys(attributes, self.reversal) if adversarial else {}
-        return shape, replace(self.training, lambdas=lambdas)
+        if self.name == "private+":
+            shape = replace(
+                shape,
+                bottleneck=self.bottleneck,
+                noise=self.noise,
+                gru_width=self.gru_width,
+            )
+        variational = self.name in ("vib", "aibt")
+        if variational:
+            shape = replace(shape, bottleneck=self.bottleneck, latent="gaussian")
+        adversarial = self.name not in ("general", "private+", "vib")
+        strength = ADVERSARIAL if self.name == "aibt" else self.reversal
+        training = replace(
+            self.training,
+            lambdas=dict.fromkeys(attributes, strength) if adversarial else {},
+            beta=self.beta if variational else 0.0,
+        )
+        return shape, training
 
     def fit(
         self,
@@ -118,6 +146,8 @@ class EmbeddingFitter:
             return self._fit_drawn(train, labels, validation, validation_labels)
         if self.name == "dp":
             return self._fit_private(train, labels)
+        if self.name == "leace":
+            return self._fit_erased(train, labels, validation, validation_labels)
         speakers = int(np.max(labels["speaker"], initial=0)) + 1 if "speaker" in labels else 2
         shape, training = self.settings(speakers)
         heads = {**shape.primary, **shape.attributes}
@@ -129,7 +159,7 @@ class EmbeddingFitter:
         }
         fitted = fit(shape, train, labels, validation, validation_labels, training, self.seed)
         config = {
-            "reversal": self.reversal if training.lambdas else 0.0,
+            "reversal": max(training.lambdas.values(), default=0.0),
             "training": asdict(training),
             "shape": asdict(shape),
             "seed": self.seed,
@@ -183,6 +213,39 @@ class EmbeddingFitter:
         epsilon = "inf" if np.isinf(self.epsilon) else self.epsilon  # JSON has no infinity
         config = embedding.config | {"of": self.base, "task": task, "epsilon": epsilon}
         return Embedding(self.name, config, embedding.network, arrays), fitted
+
+    def _fit_erased(
+        self,
+        train: Sequences,
+        labels: TaskLabels,
+        validation: Sequences | None,
+        validation_labels: TaskLabels,
+    ) -> tuple[Embedding, FittedMultimodal]:
+        """The network of `general` behind a linear map, with new heads. The record has the curve of
+        these heads, and the best epoch of `general`.
+        """
+        embedding, general = self.plain.fit(train, labels, validation, validation_labels)
+        task = next(iter(self.shape.primary))
+        clean = apply(embedding.network, train).embedding.numpy()
+        label, gender = (np.asarray(labels[name], np.intp) for name in (task, "gender"))
+        weights, bias = fit_erased.fit(clean, label, gender)
+        shape, training = self.settings(2)
+        shape = replace(shape, bottleneck=len(bias), latent="plain")
+        heads = {**shape.primary, **shape.attributes}
+        encoder = {
+            name: values
+            for name, values in embedding.network.state_dict().items()
+            if name.startswith("streams.")
+        }
+        encoder |= {"squeeze.weight": torch.from_numpy(weights), "squeeze.bias": torch.tensor(bias)}
+        labels, validation_labels = (
+            {name: codes for name, codes in part.items() if name in heads}
+            for part in (labels, validation_labels)
+        )
+        args = (shape, train, labels, validation, validation_labels, training, self.seed, encoder)
+        fitted = replace(fit(*args), best_epoch=general.best_epoch)
+        config = embedding.config | {"of": "general", "task": task, "shape": asdict(shape)}
+        return Embedding(self.name, config, fitted.network), fitted
 
 
 def _speaker_labels(labels: TaskLabels, purpose: str) -> NDArray[np.integer[Any]]:

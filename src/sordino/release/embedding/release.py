@@ -12,6 +12,14 @@ a keyed random draw.
     drawn               one class of the primary task is released, as a mean embedding of several
                         speakers (`fit_bins`)
 
+Rivals, methods of other people with the same streams, which are compared and never shipped:
+
+    leace               `general` without the linear information about gender, in the directions
+                        that distinguish the classes of the primary task (`fit_erased`)
+    vib                 variational information bottleneck; a sample is released (Alemi et al. 2017)
+    aibt                the same with gradient reversal at a head of gender that reads the sample,
+                        as in the package `aibt-fl` (`sordino.release.peers.aibt`)
+
 The random draw of a clip follows from its content and a key. Repeated requests for a clip cannot be
 averaged, and neither the order nor the number of rows matters. An attacker has another key.
 """
@@ -44,8 +52,14 @@ EMBEDDINGS: Final = (
     "private-streams",
     "private-speaker",
     "private-multiple",
+    "leace",
+    "vib",
+    "aibt",
 )
 """Every embedding by name, in the order of the tables."""
+
+RIVALS: Final = ("leace", "vib", "aibt")
+"""The embeddings of other people's methods. No bundle holds them."""
 
 
 class Embedding:
@@ -99,13 +113,14 @@ class Embedding:
             return keyed_random.draw(
                 contents, self.decide(rows), key, prototypes, of_bin, float(self._config["epsilon"])
             )
-        clean: NDArray[np.float32] = self._outputs(rows).embedding.numpy()
-        spread = self._network.shape.noise
-        return (
-            clean + np.float32(spread) * noise_of_clips(rows, clean.shape[1], key)
-            if spread
-            else clean
-        )
+        outputs = self._outputs(rows)
+        clean: NDArray[np.float32] = outputs.embedding.numpy()
+        if not self._network.shape.random:
+            return clean
+        deviation: np.float32 | NDArray[Any] = np.float32(self._network.shape.noise)
+        if outputs.deviation is not None:
+            deviation = outputs.deviation.numpy()
+        return clean + deviation * noise_of_clips(rows, clean.shape[1], key)
 
     def decide(self, rows: Sequences) -> NDArray[np.intp]:
         """The bin of each row of a drawn embedding before the draw, `(n,)`. It stays on the device.
@@ -133,14 +148,24 @@ class Embedding:
         return apply(self._network, rows)
 
     def primary(self, vectors: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """The class probabilities of the embedding's own heads for released vectors, `(n,
-        classes)`, by primary task.
+        """The class probabilities for released vectors, `(n, classes)`, by primary task: those of
+        the embedding's own heads.
+
+        The task of a drawn embedding is read from the bin of the prototype instead, which ships
+        beside it: `keyed_random.keep_probability` for the class of the bin, the remainder in equal
+        parts for the others. A head would read the noise of the prototype.
         """
         x = torch.from_numpy(np.array(vectors, dtype=np.float32))
         with torch.no_grad():
-            return {
+            probabilities = {
                 name: head(x).softmax(dim=1).numpy() for name, head in self._network.primary.items()
             }
+        if self.arrays:
+            keep = keyed_random.keep_probability(float(self._config["epsilon"]), self.bins)
+            of_bin = np.full((self.bins, self.bins), (1 - keep) / (self.bins - 1), np.float32)
+            np.fill_diagonal(of_bin, keep)
+            probabilities[self._config["task"]] = of_bin[self.read(vectors)]
+        return probabilities
 
     def attributes(self, rows: Sequences, key: int = 0) -> dict[str, list[NDArray[np.intp]]]:
         """The predictions of the heads that were trained with the embedding, one array per head, by

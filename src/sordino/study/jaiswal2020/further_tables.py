@@ -21,7 +21,7 @@ from sordino.study.jaiswal2020.estimates import (
 )
 from sordino.study.jaiswal2020.grid import PAPER
 from sordino.study.jaiswal2020.tables import Comparisons, Look
-from sordino.study.jaiswal2020.variants import EXTRA, MAIN
+from sordino.study.jaiswal2020.variants import BESIDE_GENERAL
 
 WITHOUT_NOISE: Final = "epsilon=inf"
 """The condition of `dp` with clipping and without noise."""
@@ -35,7 +35,7 @@ def _embeddings(look: Look) -> Iterator[tuple[str, str, str, str]]:
     """Stream, task, release and condition of every embedding of the run outside sweeps."""
     for features in look.features:
         for task in look.tasks:
-            for release in (*MAIN, *EXTRA.values()):
+            for release in ("general", *BESIDE_GENERAL):
                 for condition in ("", WITHOUT_NOISE):
                     if look.has(features, task, release, condition):
                         yield features, task, release, condition

@@ -29,7 +29,12 @@ from sordino.study.checkpoints import gather_units
 from sordino.study.jaiswal2020.inputs import Material
 from sordino.study.jaiswal2020.protocol import StudyLabels
 from sordino.study.jaiswal2020.variant_run import VariantRun
-from sordino.study.jaiswal2020.variants import EXTRA, LAMBDAS, MAIN, JaiswalOptions, Variant
+from sordino.study.jaiswal2020.variants import (
+    BESIDE_GENERAL,
+    LAMBDAS,
+    JaiswalOptions,
+    Variant,
+)
 
 PAPER: Final[Mapping[str, tuple[float, ...]]] = {
     "conv_layers": (3, 4),
@@ -123,7 +128,7 @@ class GridUnit:
 
 def searched(variants: Sequence[Variant]) -> list[Variant]:
     """The variants with a grid: those of the paper's tables and `private+`, and no sweep."""
-    releases = (*MAIN, *(name for name in EXTRA.values() if name.startswith("private-")))
+    releases = ("general", *(name for name in BESIDE_GENERAL if name.startswith("private")))
     return [
         variant for variant in variants if variant.release in releases and not variant.condition
     ]

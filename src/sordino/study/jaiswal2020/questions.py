@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 
+from sordino.release import RIVALS
 from sordino.report.tables import number, signed
 from sordino.study.jaiswal2020.estimates import MEMBERSHIP_CONTROL
 from sordino.study.jaiswal2020.hypotheses import verdicts
@@ -77,7 +78,7 @@ def _utility(look: Look) -> str:
 def _against(look: Look, metric: str, words: str) -> str:
     before = _mean(look, "general", metric)
     parts = []
-    for release in ("private", "private+", "drawn"):
+    for release in ("private", "private+", "drawn", *RIVALS):
         after = _mean(look, release, metric)
         if not math.isnan(after - before):
             parts.append(f"**{number(after)}** with `{release}` ({signed(after - before)})")
@@ -100,7 +101,7 @@ def _strength(look: Look) -> str:
 
 def _genders(look: Look) -> str:
     parts = []
-    for release in ("general", "private", "private+", "drawn"):
+    for release in ("general", "private", "private+", "drawn", *RIVALS):
         gap = _mean(look, release, "uar_difference")
         if not math.isnan(gap):
             parts.append(f"**{signed(gap)}** for `{release}`")
@@ -130,6 +131,7 @@ def _membership(look: Look) -> str:
         "drawn",
         "private-speaker",
         "private-multiple",
+        *RIVALS,
     ):
         membership, control = (
             _mean(look, release, "membership", condition=condition)

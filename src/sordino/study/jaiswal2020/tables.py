@@ -18,7 +18,7 @@ from sordino.metrics.significance import benjamini_hochberg, corrected_resampled
 from sordino.report.estimate_table import Estimate, Estimates
 from sordino.report.tables import Cell, Table, limits, number, signed, with_interval
 from sordino.study.jaiswal2020.estimates import MEMBERSHIP_CONTROL, NULL, ON_D1
-from sordino.study.jaiswal2020.variants import EXTRA, FEATURE_STREAMS, MAIN, TASKS
+from sordino.study.jaiswal2020.variants import BESIDE_GENERAL, FEATURE_STREAMS, TASKS
 
 TEST_SHARE: Final = 1 / 4
 """The share of test rows among training and test rows: three folds train, one is tested."""
@@ -159,7 +159,7 @@ Comparisons = Mapping[tuple[str, str, str, str, PaperFigure], Comparison]
 def compare_embeddings(look: Look) -> dict[tuple[str, str, str, str, PaperFigure], Comparison]:
     """All comparisons of the tables, with p-values that are adjusted together."""
     pairs = [
-        *((release, "general") for release in (*MAIN[1:], *EXTRA.values())),
+        *((release, "general") for release in BESIDE_GENERAL),
         ("private-streams", "private"),
     ]
     keys, plain, corrected = [], [], []

@@ -263,7 +263,7 @@ class VariantRun:
         with noise, the emotion also on vectors without it: the difference is the cost of the noise.
         """
         vectors = {"retrained": e, "retrained-age": e}
-        if embedding.network.shape.noise:
+        if embedding.network.shape.random:
             vectors["retrained-clean"] = apply(embedding.network, self.rows).embedding.numpy()
         for question, x in vectors.items():
             labels = self.study.labels.get(

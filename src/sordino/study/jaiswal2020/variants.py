@@ -11,6 +11,7 @@ from typing import Final, Literal
 from sordino import attack
 from sordino.errors import StudyError
 from sordino.nn.fit_private import SpeakerPrivacy
+from sordino.release import RIVALS
 
 FEATURE_STREAMS: Final = {"audio": ("audio",), "text": ("text",), "both": ("audio", "text")}
 """Values of the column `features` of the estimates, and their streams."""
@@ -24,13 +25,17 @@ LAMBDAS: Final = (0.3, 0.5, 0.75, 1.0)
 """The paper's grid of strengths of the reversal."""
 
 EXTRA: Final = {
-    "dp": "dp",
-    "drawn": "drawn",
-    "speaker": "private-speaker",
-    "multiple": "private-multiple",
-    "streams": "private-streams",
+    "dp": ("dp",),
+    "drawn": ("drawn",),
+    "speaker": ("private-speaker",),
+    "multiple": ("private-multiple",),
+    "streams": ("private-streams",),
+    "rivals": RIVALS,
 }
-"""Sections beside the twelve variants, and the embedding of each."""
+"""Sections beside the twelve variants, and the embeddings of each."""
+
+BESIDE_GENERAL: Final = (*MAIN[1:], *(release for names in EXTRA.values() for release in names))
+"""The embeddings that are compared with `general`, in the order of the tables."""
 
 SECTIONS: Final = (
     *(f"{features}-{task}" for features, task in product(FEATURE_STREAMS, TASKS)),
@@ -40,8 +45,10 @@ SECTIONS: Final = (
 )
 """Values of `--only`: the paper's variants by stream and task, then its further questions."""
 
-NAMED_ONLY: Final = ("dp",)
-"""Sections that run only if `--only` names them, since they need an extra of their own."""
+NAMED_ONLY: Final = ("dp", "rivals")
+"""Sections that run only if `--only` names them: they need an extra of their own, or serve
+comparisons.
+"""
 
 
 @dataclass(frozen=True)
@@ -150,9 +157,9 @@ def select_variants(
     for name, task in product(features, [task for task in TASKS if task in tasks]):
         if f"{name}-{task}" in sections:
             variants += [Variant(name, task, release) for release in MAIN]
-        for section, release in EXTRA.items():
+        for section, releases in EXTRA.items():
             if section in sections and (section != "streams" or name == "both"):
-                variants.append(Variant(name, task, release))
+                variants += [Variant(name, task, release) for release in releases]
         if "dp" in sections:  # the same training without noise is its reference
             variants.append(Variant(name, task, "dp", epsilon=math.inf))
         if "sweep" in sections:
