@@ -122,8 +122,9 @@ def task_costs(guesses: pd.DataFrame) -> Iterator[dict[str, Any]]:
                     "group": task,
                 }
                 statistic = _auc_cost if task == "speaker" else _uar_cost
-                pairs = one_draw(pairs) if task == "age" else pairs
-                yield from over_draws(pairs, statistic, where, secret=False, chance=0.0)
+                of_age = task == "age"
+                pairs = one_draw(pairs) if of_age else pairs
+                yield from over_draws(pairs, statistic, where, secret=of_age, chance=0.0)
 
 
 _CLAIM: Final = ["draw", "row", "truth", "speaker", "gender", "claim"]
