@@ -62,8 +62,8 @@ def test_a_share_outside_its_range_is_refused(share: float) -> None:
         subset(PARTS, LABEL, share, seed=0)
 
 
-def predicted(kept: list[float], speakers: int = 12, takes: int = 40) -> LearningCurves:
-    """Curves of a release that keeps a share of the required predictions at each size."""
+def predictions(kept: list[float], speakers: int = 12, takes: int = 40) -> pd.DataFrame:
+    """Predictions after a release that keeps a share of the required ones at each size."""
     random, tables = np.random.default_rng(0), []
     speaker = np.repeat(np.arange(speakers), takes)
     required = np.tile(np.arange(takes) % 2, speakers)
@@ -75,7 +75,12 @@ def predicted(kept: list[float], speakers: int = 12, takes: int = 40) -> Learnin
     names = {"release": "rae", "required": "sad", "knowledge": "ignorant", "target": "emotion"}
     rows = rows.assign(**names, attacker="", corpus="made", best=True, k=1, draw=0, score=np.nan)
     people = np.tile(speaker, len(kept))
-    return measure_curves(rows.assign(speaker=people.astype(str), gender=people % 2), UTTERANCES)
+    return rows.assign(speaker=people.astype(str), gender=people % 2)
+
+
+def predicted(kept: list[float]) -> LearningCurves:
+    """The curves of such a release."""
+    return measure_curves(predictions(kept), UTTERANCES)
 
 
 def test_a_flat_curve_justifies_no_extrapolation() -> None:
@@ -83,6 +88,18 @@ def test_a_flat_curve_justifies_no_extrapolation() -> None:
     assert curve.doubling.low < 0 < curve.doubling.high
     assert math.isnan(curve.at_paper.value)
     assert "not justified" in page({"IS13": {("unchanged", "rae"): curve}}, "made").html
+
+
+def test_a_size_without_a_prediction_has_no_trend() -> None:
+    rows = predictions([0.5] * 5)
+    rows.loc[rows["share"] == 1, "before"] = 0  # the smallest risk model predicts nothing
+    curves = measure_curves(rows, UTTERANCES)
+    curve = curves["unchanged", "rae"]
+    assert math.isnan(curve.points[0][1].value)
+    assert math.isnan(curve.doubling.value)
+    assert math.isnan(curve.at_paper.value)
+    assert curve.points[1][1].value == pytest.approx(0.5, abs=0.1)
+    assert "not justified" in page({"IS13": curves}, "made").html
 
 
 def test_a_growing_curve_is_extrapolated() -> None:
@@ -110,6 +127,7 @@ def test_a_curve_resumes_and_has_every_point(tmp_path: Path) -> None:
             max_draws=1,
             cache=None,
             jobs=1,
+            latex=True,
         )
         return curve_rows(found)
 
@@ -121,4 +139,11 @@ def test_a_curve_resumes_and_has_every_point(tmp_path: Path) -> None:
     points = rows[rows["power_law"] == 0].groupby(["metric", "release"])["utterances"].nunique()
     assert points.to_dict() == {("f1", "none"): 2, ("f1", "rae"): 2, ("unchanged", "rae"): 2}
     files = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert files == ["curves.csv", "figure.svg", "report.html", "run.json", "vectors"]
+    assert files == [
+        "curves.csv",
+        "figure.svg",
+        "report.html",
+        "run.json",
+        "table.tex",
+        "vectors",
+    ]

@@ -171,17 +171,15 @@ def feng2021(
         seed=seed,
         conditions=settings[0].conditions,
     )
-    arguments: dict[str, Any] = {"options": options, "cache": cache, "jobs": jobs}
+    arguments: dict[str, Any] = {"options": options, "cache": cache, "jobs": jobs, "latex": latex}
     if learning_curve:
         curves = study.learning_curves(corpora_from(corpus), out, settings, **arguments)
         print_curves(curves, out, json)
     elif len(settings) > 1:
-        rows = study.compare_settings(corpora_from(corpus), out, settings, latex=latex, **arguments)
+        rows = study.compare_settings(corpora_from(corpus), out, settings, **arguments)
         print_settings(rows, out, json)
     else:
-        estimates = study.reproduce(
-            corpora_from(corpus), out, features=sets[0], latex=latex, **arguments
-        )
+        estimates = study.reproduce(corpora_from(corpus), out, features=sets[0], **arguments)
         print_feng2021(estimates, out, json)
 
 

@@ -42,10 +42,11 @@ def learning_curves(
     settings: Sequence[Setting] = (Setting("IS13", "none"),),
     *,
     options: Options | None = None,
+    latex: bool = False,
     **arguments: Any,
 ) -> dict[str, LearningCurves]:
     """The learning curves of each setting, by its name. Writes `curves.csv`, `run.json`,
-    `report.html` and `figure.svg` to `out`. A killed run resumes.
+    `report.html` and `figure.svg` to `out`; with `latex` also `table.tex`. A killed run resumes.
 
     `arguments` are those of `learning_curve`, which also has the errors.
     """
@@ -59,7 +60,10 @@ def learning_curves(
     storage.write(out / "curves.csv", csv(curve_rows(curves_of)))
     run = {"study": STUDY, "corpus": corpus.name, "versions": versions(), "settings": records}
     storage.write(out / "run.json", json.dumps(run, indent=2, ensure_ascii=False) + "\n")
-    page(curves_of, corpus.name).write(out)
+    report = page(curves_of, corpus.name)
+    report.write(out)
+    if latex:
+        report.write_latex(out)
     return curves_of
 
 

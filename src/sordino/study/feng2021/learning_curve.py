@@ -192,7 +192,7 @@ def _trends(
     )
 
     def curve(rows: Rows) -> NDArray[np.float64]:
-        """The mean over draws and policies at each size."""
+        """The mean over draws and policies at each size; NaN without a prediction."""
 
         def count(mask: NDArray[np.bool_]) -> NDArray[np.intp]:
             return np.bincount(cell[rows], mask[rows], minlength=len(cells))
@@ -202,16 +202,18 @@ def _trends(
         else:
             hits, total = 2 * count(truth & after), count(truth) + count(after)
         values = np.divide(hits, total, out=np.full(len(cells), np.nan), where=total > 0)
-        return np.array([np.nanmean(values[share == size]) for size in range(share.max() + 1)])
+        sizes = (values[(share == size) & (total > 0)] for size in range(share.max() + 1))
+        return np.array([cell.mean() if len(cell) else np.nan for cell in sizes])
 
     def interval(
         of_curve: Callable[[NDArray[np.float64]], float], bounds: tuple[float, float]
     ) -> Interval:
+        def statistic(rows: Rows) -> float:
+            values = curve(rows)
+            return of_curve(values) if np.isfinite(values).all() else math.nan
+
         return metrics.interval(
-            lambda rows: of_curve(curve(rows)),
-            guesses["speaker"],
-            stratum=guesses["gender"],
-            bounds=bounds,
+            statistic, guesses["speaker"], stratum=guesses["gender"], bounds=bounds
         )
 
     doublings = np.log2(utterances)
