@@ -11,7 +11,7 @@ import pytest
 
 from sordino.errors import StudyError
 from sordino.study import jaiswal2020
-from sordino.study.jaiswal2020.grid import PAPER, choose, parse_grid, points
+from sordino.study.jaiswal2020.grid import PAPER, choose_points, parse_grid, points
 from sordino.study.jaiswal2020.variants import JaiswalOptions
 from tests.study.synthetic_corpus import corpus
 
@@ -33,14 +33,25 @@ def test_other_axes_and_values_are_refused(text: str) -> None:
 
 def test_no_point_at_chance_is_said_and_the_nearest_is_chosen() -> None:
     figures = {"uar": [0.7, 0.5], "gender": [0.9, 0.3], "point": [0, 1]}
-    (chosen,) = choose(pd.DataFrame(figures).assign(release="private", **ROW)).to_dict("records")
+    (chosen,) = choose_points(pd.DataFrame(figures).assign(release="private", **ROW)).to_dict(
+        "records"
+    )
     assert (chosen["point"], chosen["at_chance"]) == (1, False)
 
 
 def test_utility_alone_chooses_without_an_adversary() -> None:
     figures = {"uar": [0.7, 0.5], "gender": [0.9, 0.5], "point": [0, 1]}
-    (chosen,) = choose(pd.DataFrame(figures).assign(release="general", **ROW)).to_dict("records")
+    (chosen,) = choose_points(pd.DataFrame(figures).assign(release="general", **ROW)).to_dict(
+        "records"
+    )
     assert (chosen["point"], chosen["at_chance"]) == (0, None)
+
+
+def test_a_section_without_a_grid_is_refused(tmp_path: Path) -> None:
+    few = corpus(tmp_path, speakers=10, utterances=3, words=False)
+    options = JaiswalOptions(grid=parse_grid(["reversal=0.3,1"]))
+    with pytest.raises(StudyError, match="--grid with sections that have none, expected some"):
+        jaiswal2020.reproduce(few, tmp_path / "out", options=options, only=("drawn",), cache=None)
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from sordino.columns import ESTIMATE_COLUMNS
-from sordino.study.jaiswal2020.hypotheses import verdicts
+from sordino.study.jaiswal2020.hypotheses import HYPOTHESES, _title, verdicts
 from sordino.study.jaiswal2020.tables import Look
 
 NOISE = (0.01, -0.01, 0.0, 0.02, -0.02)
@@ -53,3 +53,9 @@ def test_a_small_loss_needs_a_narrow_interval(utility: float, noise: float, expe
 def test_a_hypothesis_without_its_section_has_no_answer() -> None:
     answers = verdicts(look({}))
     assert [bool(text) for text in answers] == [False, True, True, False, True, False, False]
+
+
+def test_a_claim_between_streams_names_the_other_one() -> None:
+    titles = [_title(claim) for hypothesis in HYPOTHESES for claim in hypothesis.claims]
+    assert titles[:3] == ["L against audio", "L against text", "P"]
+    assert not any("against" in title for title in titles[2:])

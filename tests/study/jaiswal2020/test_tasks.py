@@ -17,7 +17,7 @@ from sordino.study.jaiswal2020.estimates import measure_embeddings
 from sordino.study.jaiswal2020.further_tables import tasks_table
 from sordino.study.jaiswal2020.inputs import Material
 from sordino.study.jaiswal2020.protocol import draws
-from sordino.study.jaiswal2020.study import _ages, _labels
+from sordino.study.jaiswal2020.study import _ages, _labels, _select
 from sordino.study.jaiswal2020.tables import Look
 from sordino.study.jaiswal2020.units import guesses as guesses_of
 from sordino.study.jaiswal2020.variants import select_variants
@@ -71,6 +71,13 @@ def test_the_cost_is_the_difference_to_the_first_task_alone() -> None:
     assert [(line["group"], line["target"]) for line in lines] == [("age", "age")]
     assert lines[0]["value"] == pytest.approx(-0.3, abs=0.06)
     assert lines[0]["low"] < lines[0]["value"] < lines[0]["high"] < 0
+
+
+def test_a_cost_of_age_has_limits_with_four_speakers_a_class() -> None:
+    for speakers, limited in ((8, True), (7, False)):
+        rows = guesses({"tasks=age": 0.9, "tasks=activation+age": 0.6}, speakers)
+        (cost,) = (line for line in task_costs(rows) if line["split"] == "all")
+        assert np.isfinite(cost["low"]) == limited
 
 
 def test_equal_embeddings_cost_nothing() -> None:
@@ -147,3 +154,18 @@ def test_too_few_speakers_of_an_age_are_no_task(tmp_path: Path) -> None:
     codes = _ages(with_ages(planted, [20.0] * 6 + [40.0] * 4))
     assert codes is not None
     assert codes.tolist() == [0] * 6 + [1] * 4
+
+
+def test_ages_are_those_of_the_speakers_that_take_part(tmp_path: Path) -> None:
+    planted = with_ages(corpus(tmp_path, utterances=2, speakers=10), [20.0] * 6 + [40.0] * 4)
+    rows, variants = _select(planted, ("tasks",))
+    assert "tasks=age" in {variant.condition for variant in variants}
+    unlabelled = planted.table["emotion"].where(planted.speaker != max(planted.speaker), "other")
+    rows, variants = _select(Corpus("few", planted.table.assign(emotion=unlabelled)), ("tasks",))
+    assert len(np.unique(rows.speaker)) == 9
+    assert {variant.condition for variant in variants} == {
+        "",
+        "tasks=speaker",
+        "tasks=activation+speaker",
+        "tasks=valence+speaker",
+    }

@@ -273,8 +273,10 @@ GRID_TEXT: Final = (
     "Every point of the grid was trained on D1 and measured on the speakers that stop the "
     "training. Of the points whose head of gender has a UAR within 0.05 of 0.5, the one with the "
     "highest U was chosen. Where no point has such a head, the one with the head nearest 0.5 was "
-    "chosen, and the last column says so. Embeddings without an adversary are chosen by U alone. "
-    "`grid.csv` has all points."
+    "chosen, and the last column says so. Embeddings without an adversary against gender are "
+    "chosen by U alone. Embeddings that are not listed, such as those of sweeps and rivals, have "
+    "the default sizes: their difference from `general` includes that of the sizes. `grid.csv` has "
+    "all points."
 )
 LIKELIHOOD_TEXT: Final = (
     "The attacker knows the network, and shadow networks whose training speakers it knows. It "

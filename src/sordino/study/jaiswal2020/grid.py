@@ -66,7 +66,7 @@ GRID_COLUMNS: Final = (
 )
 """The columns of `grid.csv`: `uar` and `gender` are of validation speakers."""
 
-Point = Mapping[str, float]
+GridPoint = Mapping[str, float]
 """The value of each axis of a grid."""
 
 
@@ -105,7 +105,7 @@ def points(grid: Mapping[str, Sequence[float]], release: str) -> list[dict[str, 
     return [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
 
 
-def with_point(options: JaiswalOptions, point: Point) -> JaiswalOptions:
+def with_point(options: JaiswalOptions, point: GridPoint) -> JaiswalOptions:
     """The options of a study with the sizes and the lambda of a point."""
     integers = {name: int(value) for name, value in point.items() if name != "reversal"}
     reversal = float(point.get("reversal", options.reversal))
@@ -132,6 +132,15 @@ def searched(variants: Sequence[Variant]) -> list[Variant]:
     return [
         variant for variant in variants if variant.release in releases and not variant.condition
     ]
+
+
+def check_sections(variants: Sequence[Variant]) -> None:
+    """Raise `StudyError` if no variant has a grid."""
+    if not searched(variants):
+        raise StudyError(
+            "--grid with sections that have none, expected some such as audio-activation, speaker, "
+            "multiple or streams: name one with --only, or leave --grid out"
+        )
 
 
 def search(
@@ -164,7 +173,7 @@ def search(
     return table
 
 
-def choose(table: pd.DataFrame) -> pd.DataFrame:
+def choose_points(table: pd.DataFrame) -> pd.DataFrame:
     """One row per embedding and draw: the chosen point, and in `at_chance` whether its head is near
     chance. An embedding whose validation speakers have no head of gender is chosen by U.
 
@@ -173,7 +182,7 @@ def choose(table: pd.DataFrame) -> pd.DataFrame:
     ...     rows | {"point": 0, "uar": 0.6, "gender": 0.8},
     ...     rows | {"point": 1, "uar": 0.5, "gender": 0.52},
     ... ])
-    >>> choose(table)[["point", "at_chance"]].values.tolist()
+    >>> choose_points(table)[["point", "at_chance"]].values.tolist()
     [[1, True]]
     """
     chosen = []

@@ -119,8 +119,8 @@ def verdicts(look: Look) -> list[str]:
         compared = list(zip(hypothesis.claims, row, adjusted, strict=True))
         parts = [answer(claim.direction, test, p) for claim, test, p in compared]
         figures = "; ".join(
-            f"{claim.figure.sign} {signed(test.difference)} "
-            f"[{', '.join(number(limit) for limit in limits(test))}], p {p:.3f}"
+            f"{_title(claim)} {signed(test.difference)} "
+            f"[{', '.join(number(limit) for limit in difference_limits(test))}], p {p:.3f}"
             for claim, test, p in compared
         )
         texts.append(f"**{joined(parts)}**: {hypothesis.words} ({figures}).")
@@ -134,7 +134,7 @@ def answer(direction: Direction, test: TTest, p: float) -> str:
     >>> answer("rises", rise, rise.p), answer("falls", rise, rise.p), answer("kept", rise, rise.p)
     ('Yes', 'No', 'Yes')
     """
-    low, high = limits(test)
+    low, high = difference_limits(test)
     within = low > -MARGIN and high < MARGIN
     sure = p < 0.05
     positive = test.difference > 0
@@ -161,12 +161,19 @@ def joined(answers: Sequence[str]) -> str:
     return YES if set(answers) == {YES} else CANNOT_TELL
 
 
-def limits(test: TTest) -> tuple[float, float]:
+def difference_limits(test: TTest) -> tuple[float, float]:
     """The 95 % interval of the difference, with the standard error and degrees of freedom of the
     test.
     """
     half = float(stdtrit(test.df, 0.975)) * test.error
     return test.difference - half, test.difference + half
+
+
+def _title(claim: Claim) -> str:
+    """The sign of the figure, and the stream on the other side if it is another one."""
+    stream = claim.before.stream
+    other = stream != claim.after.stream
+    return f"{claim.figure.sign} against {stream}" if other else claim.figure.sign
 
 
 def _test(look: Look, claim: Claim) -> TTest:

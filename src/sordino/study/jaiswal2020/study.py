@@ -28,7 +28,7 @@ from sordino.report.release_page import csv
 from sordino.storage import Location
 from sordino.study.jaiswal2020 import report
 from sordino.study.jaiswal2020.estimates import NULL, STUDY, measure_embeddings
-from sordino.study.jaiswal2020.grid import choose, chosen_points, search
+from sordino.study.jaiswal2020.grid import check_sections, choose_points, chosen_points, search
 from sordino.study.jaiswal2020.inputs import Material
 from sordino.study.jaiswal2020.protocol import FoldDraw, StudyLabels, draws
 from sordino.study.jaiswal2020.tables import Look
@@ -71,20 +71,16 @@ def reproduce(
     - `cache`: the folder of extracted frames. Finished units are in `out/units`: a killed run
       resumes.
 
-    Raises `StudyError` if the corpus can answer no section, `SplitError` if there are too few
-    speakers for folds and pairs (`jaiswal2020.protocol`).
+    Raises `StudyError` if the corpus can answer no section, and for a grid without a section that
+    has one; `SplitError` if there are too few speakers for folds and pairs
+    (`jaiswal2020.protocol`).
     """
     options = options or JaiswalOptions()
-    streams = _streams(corpus)
-    tasks = {task: levels(corpus, task) for task in TASKS}
-    varied = [
-        task for task, label in tasks.items() if len(np.unique(label.codes[label.codes >= 0])) > 1
-    ]
-    attributes = ("speaker", *(["age"] if _ages(corpus) is not None else []))
-    variants = select_variants(streams, varied, only, attributes)
+    corpus, variants = _select(corpus, only)
     _check_genders(corpus, variants)
-    streams = sorted({name for variant in variants for name in FEATURE_STREAMS[variant.features]})
-    corpus = corpus.select(_usable(corpus, tasks, streams))
+    if options.grid:
+        check_sections(variants)
+    streams = _streams_of(variants)
     tasks = {task: levels(corpus, task) for task in TASKS}
     out = storage.folder(out)
     sums = corpus.checksums()
@@ -126,7 +122,7 @@ def _search(
     """The chosen points of the grid as a table, and by name of the unit. Writes `grid.csv`."""
     digests = digests_of(material, study, options)
     table = search(variants, options.grid, material, study, out / "grid", options, digests, jobs)
-    chosen = choose(table)
+    chosen = choose_points(table)
     storage.write(out / "grid.csv", csv(table))
     return chosen, chosen_points(chosen)
 
@@ -176,6 +172,28 @@ def _streams(corpus: Corpus) -> list[str]:
     sentences = corpora["transcript"].apply(lambda t: t[t.str.strip().ne("")].nunique())
     text = bool((sentences > READ_SENTENCES).all())
     return [name for name, present in (("audio", sound), ("text", text)) if present]
+
+
+def _select(corpus: Corpus, only: Sequence[str]) -> tuple[Corpus, list[Variant]]:
+    """The utterances that take part, and the variants that they can answer."""
+    tasks = {task: levels(corpus, task) for task in TASKS}
+    streams = _streams_of(select_variants(_streams(corpus), _varied(tasks), only))
+    corpus = corpus.select(_usable(corpus, tasks, streams))
+    tasks = {task: levels(corpus, task) for task in TASKS}
+    attributes = ("speaker", *(["age"] if _ages(corpus) is not None else []))
+    return corpus, select_variants(streams, _varied(tasks), only, attributes)
+
+
+def _streams_of(variants: Sequence[Variant]) -> list[str]:
+    """The streams that any of the variants reads."""
+    return sorted({name for variant in variants for name in FEATURE_STREAMS[variant.features]})
+
+
+def _varied(tasks: dict[str, Levels]) -> list[str]:
+    """The tasks with more than one level."""
+    return [
+        task for task, label in tasks.items() if len(np.unique(label.codes[label.codes >= 0])) > 1
+    ]
 
 
 def _usable(corpus: Corpus, tasks: dict[str, Levels], streams: Sequence[str]) -> NDArray[np.bool_]:

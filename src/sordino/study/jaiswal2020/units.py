@@ -23,7 +23,7 @@ from sordino.checkpoints import Finished
 from sordino.columns import EMBEDDING_COLUMNS
 from sordino.storage import Location
 from sordino.study.checkpoints import gather_units
-from sordino.study.jaiswal2020.grid import Point, with_point
+from sordino.study.jaiswal2020.grid import GridPoint, with_point
 from sordino.study.jaiswal2020.inputs import Material
 from sordino.study.jaiswal2020.protocol import StudyLabels
 from sordino.study.jaiswal2020.variant_run import OF_SELECTIONS, VariantRun
@@ -55,7 +55,7 @@ def guesses(
     folder: Location,
     options: JaiswalOptions,
     jobs: int = 0,
-    chosen: Mapping[str, Point] | None = None,
+    chosen: Mapping[str, GridPoint] | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """All guesses of all units (`EMBEDDING_COLUMNS`), and the record of each unit by name. Finished
     units are read from `folder`. `chosen` are the points of the grid by name of the unit.
@@ -149,7 +149,7 @@ def _one_unit(
     material: Material,
     study: StudyLabels,
     options: JaiswalOptions,
-    chosen: Mapping[str, Point],
+    chosen: Mapping[str, GridPoint],
 ) -> Finished:
     torch.set_num_threads(1)
     options = with_point(options, chosen.get(unit.name, {}))
