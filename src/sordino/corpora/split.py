@@ -73,7 +73,7 @@ def three_party(
 
 
 def every_fourth(rows: NDArray[np.intp], emotion: NDArray[np.str_]) -> Part:
-    """A part of these rows. Every fourth row, counted within each emotion, is for validation.
+    """A part of these rows. Every fourth row, in the order of their emotions, is for validation.
 
     `emotion` has the emotion of every utterance of the corpus.
     """

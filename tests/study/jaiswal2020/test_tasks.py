@@ -16,11 +16,12 @@ from sordino.study.jaiswal2020.draw_means import task_costs
 from sordino.study.jaiswal2020.estimates import measure_embeddings
 from sordino.study.jaiswal2020.further_tables import tasks_table
 from sordino.study.jaiswal2020.inputs import Material
-from sordino.study.jaiswal2020.protocol import draws
+from sordino.study.jaiswal2020.protocol import StudyLabels, draws
 from sordino.study.jaiswal2020.study import _ages, _labels, _select
 from sordino.study.jaiswal2020.tables import Look
 from sordino.study.jaiswal2020.units import guesses as guesses_of
-from sordino.study.jaiswal2020.variants import select_variants
+from sordino.study.jaiswal2020.variant_run import VariantRun
+from sordino.study.jaiswal2020.variants import Variant, select_variants
 from tests.study.synthetic_corpus import QUICK, corpus
 
 ALONE_AND_PAIRS = [
@@ -169,3 +170,46 @@ def test_ages_are_those_of_the_speakers_that_take_part(tmp_path: Path) -> None:
         "tasks=activation+speaker",
         "tasks=valence+speaker",
     }
+
+
+class TinyStudy(NamedTuple):
+    """One fold of ten speakers with two utterances each."""
+
+    material: Material
+    labels: StudyLabels
+
+    def run(self, variant: Variant, **changes: Any) -> VariantRun:
+        """A variant on the fold, with other labels or speakers."""
+        labels = replace(self.labels, **changes)
+        return VariantRun(variant, 0, self.material, labels, replace(QUICK, epochs=1))
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> TinyStudy:
+    planted = corpus(tmp_path_factory.mktemp("tiny"), speakers=10, utterances=2, words=False)
+    fold = draws(planted, 0, planted.checksums())[:1]
+    return TinyStudy(
+        Material.of(planted, ("audio",), normalise="corpus", cache=None, jobs=1),
+        _labels(planted, {"activation": levels(planted, "activation")}, fold),
+    )
+
+
+def test_a_fold_without_an_age_has_no_guess_of_age(tiny: TinyStudy) -> None:
+    fold, age = tiny.labels.draws[0], np.arange(20) % 2
+    age[fold.test] = -1
+    run = tiny.run(
+        Variant("audio", "activation", "general"), labels=tiny.labels.labels | {"age": age}
+    )
+    embedding, _ = run.fit(run.rows, fold.train, fold.stop, 0)
+    tables = run.retrained_head(embedding, embedding(run.rows), 0)
+    assert [set(table["asked"]) for table in tables] == [{"retrained"}]
+
+
+def test_a_speaker_with_one_utterance_stops_no_training(tiny: TinyStudy) -> None:
+    fold, speaker = tiny.labels.draws[0], np.array(["a", "b"] * 10)
+    speaker[fold.train[-1]] = "z"
+    assert len(fold.train) == 12, "the last of twelve rows is for validation"
+    run = tiny.run(Variant("audio", "activation", "general", tasks=("speaker",)), speaker=speaker)
+    embedding, network = run.fit(run.rows, fold.train, fold.stop, 0)
+    assert embedding.network.shape.primary == {"speaker": 2}
+    assert network.losses

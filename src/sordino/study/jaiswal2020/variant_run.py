@@ -161,8 +161,9 @@ class VariantRun:
         """
         shape, training = self.shape, training or self.training
         if self.variant.primary == ("speaker",):  # other speakers have no class and stop nothing
-            part = every_fourth(train, self.study.speaker)
-            train, stop = part.train, part.validation
+            part, speaker = every_fourth(train, self.study.speaker), self.study.speaker
+            has_class = np.isin(speaker[part.validation], speaker[part.train])
+            train, stop = part.train, part.validation[has_class]
         speakers, codes = np.unique(self.study.speaker[train], return_inverse=True)
         if "speaker" in self.variant.primary:
             shape = replace(shape, primary={**shape.primary, "speaker": len(speakers)})
@@ -272,7 +273,7 @@ class VariantRun:
             if labels is None:
                 continue
             train, test = (rows[labels[rows] >= 0] for rows in (self.draw.train, self.test))
-            if len(np.unique(labels[train])) < 2:
+            if len(np.unique(labels[train])) < 2 or not len(test):
                 continue
             head = make_pipeline(
                 Rms(), LogisticRegression(C=HEAD_STRENGTH, max_iter=2000, class_weight="balanced")
