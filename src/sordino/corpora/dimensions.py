@@ -5,7 +5,7 @@ or third:
 
     rated       means over listeners on a Likert scale, cut at the edges of Jaiswal and Mower
                 Provost (2020), section 3.2
-    sentiment   of a text, in place of its valence (MELD)
+    sentiment   of a text, in place of its valence (MELD, manifests)
     derived     from the name of the emotion, by the table `DERIVED` (RAVDESS, EMO-DB)
 """
 

@@ -85,7 +85,8 @@ LearningCurveOption = Annotated[
     bool,
     typer.Option(
         "--learning-curve",
-        help="F1 and U against the number of utterances of the fitting speakers, and nothing else.",
+        help="F1 and U by the number of utterances of the fitting speakers, without retrained "
+        "attackers.",
     ),
 ]
 NetworksOption = Annotated[
