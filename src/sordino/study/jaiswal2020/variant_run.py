@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 
 from sordino.attack import RetrainResult, membership, pool_scores, retrain
 from sordino.attack.retraining import as_reader, merge
+from sordino.attack.row_sampling import COMPLETE_ROWS, PARTY_ROWS, sample_rows
 from sordino.attack.utility_probes import Rms
 from sordino.corpora.split import every_fourth
 from sordino.errors import AttackError, ReleaseError
@@ -139,6 +140,7 @@ class VariantRun:
         """Guesses of gender on `test` rows by attackers that are trained on `training` rows. On a
         drawn embedding, one attacker reads the bins.
         """
+        training = self.attacker_rows(training)
         labels: Any = (self.study.labels["gender"], self.study.speaker, training, test)
         families = self.options.families
         retrained = retrain(e, *labels, families=families, seed=seed, **settings)
@@ -147,6 +149,16 @@ class VariantRun:
         bins = np.eye(embedding.bins)[embedding.read(e)]
         reader = retrain(bins, *labels, families=("linear",), seed=seed, **settings)
         return merge(retrained, as_reader(reader))
+
+    def attacker_rows(self, rows: Rows) -> Rows:
+        """The rows that train an attacker: all of up to `COMPLETE_ROWS`, and `PARTY_ROWS` of more,
+        as in the other studies (`sordino.attack.row_sampling`); the record has both numbers.
+        """
+        if len(rows) <= COMPLETE_ROWS:
+            return rows
+        self.record["attacker_rows"] = {"drawn": PARTY_ROWS, "of": len(rows)}
+        gender, speaker = self.study.labels["gender"][rows], self.study.speaker[rows]
+        return rows[sample_rows(speaker, gender, PARTY_ROWS, self.options.seed)]
 
     def fit(
         self,
