@@ -13,6 +13,7 @@ from sordino.study import jaiswal2020
 from sordino.study.jaiswal2020.estimates import (
     ON_D1,
 )
+from sordino.study.jaiswal2020.report import _notes
 from sordino.study.jaiswal2020.variants import JaiswalOptions, select_variants
 from tests.study.synthetic_corpus import QUICK, corpus, read
 
@@ -108,3 +109,11 @@ def test_a_corpus_without_genders_has_one_section(tmp_path: Path) -> None:
     assert set(estimates["release"]) == {"private-speaker"}
     assert {"uar", "membership"} <= set(estimates["metric"])
     assert "privacy" not in set(estimates["metric"])
+
+
+def test_the_page_states_that_attackers_had_a_sample() -> None:
+    units = {f"{of}": {"attacker_rows": {"drawn": 2000, "of": of}} for of in (5000, 9000)}
+    run = {"config": {"labels": {"valence": ""}}, "units": {"few": {}, **units}}
+    (note,) = _notes(run)
+    assert note.startswith("Attackers were trained on 2,000 of up to 9,000 rows")
+    assert not _notes({**run, "units": {"few": {}}})

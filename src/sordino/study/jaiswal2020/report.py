@@ -118,10 +118,22 @@ def _normalisation(look: Look, run: Mapping[str, Any]) -> str:
 
 
 def _notes(run: Mapping[str, Any]) -> list[str]:
-    """Notes on the labels, for the top of the page."""
+    """Notes on labels and on sampled rows, for the top of the page."""
     notes = dict.fromkeys(note for note in run["config"]["labels"].values() if note)
-    return [
+    labels = [
         f"{note[0].upper()}{note[1:]}: a stand-in, not a rating by listeners." for note in notes
+    ]
+    counts = [
+        tuple(record["attacker_rows"][key] for key in ("drawn", "of"))
+        for record in run["units"].values()
+        if "attacker_rows" in record
+    ]
+    if not counts:
+        return labels
+    rows, every = max(counts)
+    return [
+        *labels,
+        f"Attackers were trained on {rows:,} of up to {every:,} rows, drawn evenly over speakers.",
     ]
 
 
