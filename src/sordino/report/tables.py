@@ -56,6 +56,15 @@ def signed(value: float) -> str:
     return text if text in ("0.00", "–") or value < 0 else f"+{text}"
 
 
+def p_value(p: float) -> str:
+    """A p-value with three digits after the point.
+
+    >>> p_value(0.0123), p_value(0.00001)
+    ('0.012', '< 0.001')
+    """
+    return f"{p:.3f}" if p >= 0.001 else "< 0.001"
+
+
 def limits(estimate: Estimate) -> str:
     """The 95 % interval, or "cannot tell" if there is none.
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sordino.define import Knowledge
 from sordino.report.estimate_table import Estimate
-from sordino.report.tables import Cell, Table, limits, number, signed, with_interval
+from sordino.report.tables import Cell, Table, limits, number, p_value, signed, with_interval
 from sordino.study.jaiswal2020.estimates import (
     FALSE_POSITIVES,
     LIKELIHOOD,
@@ -233,11 +233,20 @@ def comparisons_table(comparisons: Comparisons) -> Table:
                 *(Cell(name, "name") for name in names),
                 Cell(signed(test.difference), "difference"),
                 Cell(str(test.pairs)),
-                Cell(f"{test.p:.3f}"),
-                Cell(f"{test.corrected:.3f}"),
+                Cell(p_value(test.p)),
+                Cell(p_value(test.corrected)),
             ]
         )
-    heads = ("stream", "task", "embedding", "", "difference", "pairs", "paired t", "corrected t")
+    heads = (
+        "stream",
+        "task",
+        "embedding",
+        "figure",
+        "difference",
+        "pairs",
+        "paired t",
+        "corrected t",
+    )
     return Table(
         "Differences, with p adjusted by Benjamini and Hochberg over this table",
         [[(name, 1) for name in heads]],

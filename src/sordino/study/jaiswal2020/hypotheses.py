@@ -23,7 +23,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from sordino.metrics.significance import TTest, benjamini_hochberg, corrected_resampled_t
-from sordino.report.tables import number, signed
+from sordino.report.tables import number, p_value, signed
 from sordino.study.jaiswal2020.tables import TEST_SHARE, Look, PaperFigure
 from sordino.study.jaiswal2020.variants import LAMBDAS
 
@@ -120,7 +120,7 @@ def verdicts(look: Look) -> list[str]:
         parts = [answer(claim.direction, test, p) for claim, test, p in compared]
         figures = "; ".join(
             f"{_title(claim)} {signed(test.difference)} "
-            f"[{', '.join(number(limit) for limit in difference_limits(test))}], p {p:.3f}"
+            f"[{', '.join(number(limit) for limit in difference_limits(test))}], p {p_value(p)}"
             for claim, test, p in compared
         )
         texts.append(f"**{joined(parts)}**: {hypothesis.words} ({figures}).")

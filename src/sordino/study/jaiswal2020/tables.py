@@ -237,7 +237,11 @@ def held_out(look: Look, task: str, releases: Sequence[str]) -> Table:
             cells = [Cell(features if not rows else "", "name"), Cell(release, "name")]
             uar = look(features, task, release, "uar")
             gain = look(features, task, release, "uar_against_general")
-            cells += [*with_interval(uar), Cell(signed(gain.value)), Cell(limits(gain))]
+            cells += [
+                *with_interval(uar),
+                Cell(signed(gain.value), "difference"),
+                Cell(limits(gain), "interval"),
+            ]
             for knowledge in (Knowledge.SEMI_INFORMED, Knowledge.PATIENT):
                 privacy = look(features, task, release, "privacy", knowledge=knowledge)
                 null = look(features, task, release, "privacy", condition=NULL, knowledge=knowledge)
