@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,18 @@ def test_the_papers_grid_has_96_sizes_and_four_lambdas() -> None:
 def test_other_axes_and_values_are_refused(text: str) -> None:
     with pytest.raises(StudyError, match="expected paper, or some of"):
         parse_grid([text])
+
+
+def test_values_of_an_axis_add_up() -> None:
+    assert parse_grid(["kernels=32", "kernels=64,32"]) == {"kernels": (32.0, 64.0)}
+
+
+def test_a_training_that_diverged_is_not_chosen() -> None:
+    figures = {"uar": [math.nan, 0.4], "gender": [math.nan, 0.9], "point": [0, 1]}
+    table = pd.DataFrame(figures).assign(release="general", **ROW)
+    assert choose_points(table)["point"].tolist() == [1]
+    with pytest.raises(StudyError, match="every training of the grid diverged"):
+        choose_points(table.iloc[:1])
 
 
 def test_no_point_at_chance_is_said_and_the_nearest_is_chosen() -> None:

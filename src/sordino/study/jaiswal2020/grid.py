@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from sordino import metrics, parallel
 from sordino.checkpoints import Finished
-from sordino.errors import StudyError
+from sordino.errors import ReleaseError, StudyError
 from sordino.storage import Location
 from sordino.study.checkpoints import gather_units
 from sordino.study.jaiswal2020.inputs import Material
@@ -94,7 +94,7 @@ def parse_grid(texts: Sequence[str]) -> dict[str, tuple[float, ...]]:
                 for name, allowed in PAPER.items()
             )
             raise StudyError(f"--grid {text[:80]}, expected paper, or some of {axes}: correct it")
-        grid[axis] = chosen
+        grid[axis] = tuple(dict.fromkeys((*grid.get(axis, ()), *chosen)))
     return grid
 
 
@@ -186,9 +186,14 @@ def choose_points(table: pd.DataFrame) -> pd.DataFrame:
     [[1, True]]
     """
     chosen = []
-    for _, rows in table.groupby(["features", "task", "release", "draw"], sort=False):
-        points: list[dict[Any, Any]] = rows.to_dict("records")
-        has_head = not rows["gender"].isna().any()
+    for key, rows in table.groupby(["features", "task", "release", "draw"], sort=False):
+        points: list[dict[Any, Any]] = rows[rows["uar"].notna()].to_dict("records")
+        if not points:
+            raise StudyError(
+                f"every training of the grid diverged for {', '.join(map(str, key))}, expected one "
+                "that ends: scale the features"
+            )
+        has_head = not any(math.isnan(point["gender"]) for point in points)
         if rows["release"].iloc[0] in WITHOUT_ADVERSARY or not has_head:
             best, at_chance = max(points, key=lambda point: point["uar"]), None
         else:
@@ -221,17 +226,13 @@ def _one_point(
 ) -> Finished:
     torch.set_num_threads(1)
     with threadpool_limits(1):
-        point = dict(unit.point)
+        point, record = dict(unit.point), {}
         run = VariantRun(unit.variant, unit.draw, material, study, with_point(options, point))
-        draw = study.draws[unit.draw]
-        embedding, network = run.fit(run.rows, draw.train, draw.stop, options.seed)
-        labels = study.labels[unit.variant.task]
-        stop = draw.stop[labels[draw.stop] >= 0]
-        vectors = embedding(run.rows.select(stop), key=options.seed)
-        prediction = embedding.primary(vectors)[unit.variant.task].argmax(axis=1)
-    heads = [head for name, head in network.health.items() if name.startswith("gender")]
-    gender = [head.validation[network.best_epoch] for head in heads if head.validation]
-    gender.sort(key=lambda uar: abs(uar - 0.5))
+        try:
+            measured = _measure(run, options.seed)
+        except ReleaseError as error:  # a training can diverge
+            measured = {"uar": math.nan, "gender": math.nan, "epochs": 0}
+            record = {"not_measured": str(error)}
     figures: dict[str, Any] = {
         "features": unit.variant.features,
         "task": unit.variant.task,
@@ -239,8 +240,26 @@ def _one_point(
         "draw": unit.draw,
         "point": unit.number,
         **{axis: point.get(axis, math.nan) for axis in PAPER},
+        **measured,
+    }
+    return unit.name, pd.DataFrame([figures])[list(GRID_COLUMNS)], record
+
+
+def _measure(run: VariantRun, seed: int) -> dict[str, float]:
+    """U of the primary task, UAR of the head of gender, and the best epoch, on the speakers that
+    stop the training.
+    """
+    task, draw = run.variant.task, run.draw
+    embedding, network = run.fit(run.rows, draw.train, draw.stop, seed)
+    labels = run.study.labels[task]
+    stop = draw.stop[labels[draw.stop] >= 0]
+    vectors = embedding(run.rows.select(stop), key=seed)
+    prediction = embedding.primary(vectors)[task].argmax(axis=1)
+    heads = [head for name, head in network.health.items() if name.startswith("gender")]
+    gender = [head.validation[network.best_epoch] for head in heads if head.validation]
+    gender.sort(key=lambda uar: abs(uar - 0.5))
+    return {
         "uar": metrics.uar(labels[stop], prediction),
         "gender": gender[-1] if gender else math.nan,
         "epochs": network.best_epoch + 1,
     }
-    return unit.name, pd.DataFrame([figures])[list(GRID_COLUMNS)], {}

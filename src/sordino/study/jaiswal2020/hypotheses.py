@@ -24,7 +24,7 @@ from scipy.special import stdtrit
 
 from sordino.metrics.significance import TTest, benjamini_hochberg, corrected_resampled_t
 from sordino.report.tables import number, p_value, signed
-from sordino.study.jaiswal2020.tables import TEST_SHARE, Look, PaperFigure
+from sordino.study.jaiswal2020.tables import Look, PaperFigure
 from sordino.study.jaiswal2020.variants import LAMBDAS
 
 MARGIN: Final = 0.05
@@ -130,7 +130,7 @@ def verdicts(look: Look) -> list[str]:
 def answer(direction: Direction, test: TTest, p: float) -> str:
     """Yes, no, or cannot tell, from a test with an adjusted p-value.
 
-    >>> rise = corrected_resampled_t([0.7, 0.71, 0.72], [0.5, 0.5, 0.5], TEST_SHARE)
+    >>> rise = corrected_resampled_t([0.7, 0.71, 0.72], [0.5, 0.5, 0.5], 0.25)
     >>> answer("rises", rise, rise.p), answer("falls", rise, rise.p), answer("kept", rise, rise.p)
     ('Yes', 'No', 'Yes')
     """
@@ -191,4 +191,4 @@ def _test(look: Look, claim: Claim) -> TTest:
         return TTest(math.nan, math.nan, 0, math.nan, math.nan)
     after, before = np.mean(pairs, axis=0)
     valid = ~np.isnan(after - before)
-    return corrected_resampled_t(after[valid], before[valid], TEST_SHARE)
+    return corrected_resampled_t(after[valid], before[valid], look.test_share)

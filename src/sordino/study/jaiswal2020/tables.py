@@ -18,10 +18,14 @@ from sordino.metrics.significance import benjamini_hochberg, corrected_resampled
 from sordino.report.estimate_table import Estimate, Estimates
 from sordino.report.tables import Cell, Table, limits, number, signed, with_interval
 from sordino.study.jaiswal2020.estimates import MEMBERSHIP_CONTROL, NULL, ON_D1
+from sordino.study.jaiswal2020.protocol import CORPUS_FOLDS
 from sordino.study.jaiswal2020.variants import BESIDE_GENERAL, FEATURE_STREAMS, TASKS
 
-TEST_SHARE: Final = 1 / 4
+FOLD_SHARE: Final = 1 / 4
 """The share of test rows among training and test rows: three folds train, one is tested."""
+
+PAIR_SHARE: Final = 1 / 3
+"""The same in pairs: of six speakers, two are tested."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,12 @@ class Look:
         self.draws = [
             name for name in dict.fromkeys(estimates["split"].astype(str)) if name != "all"
         ]
+
+    @property
+    def test_share(self) -> float:
+        """The share of test rows, for the corrected test: pairs have more draws than five folds."""
+        draws = {name.split(" ")[0] for name in self.draws}
+        return PAIR_SHARE if len(draws) > CORPUS_FOLDS else FOLD_SHARE
 
     def __call__(
         self,
@@ -176,7 +186,7 @@ def compare_embeddings(look: Look) -> dict[tuple[str, str, str, str, PaperFigure
                         a, b = list(np.array(a)[valid]), list(np.array(b)[valid])
                         keys.append((features, task, release, reference, figure))
                         plain.append(paired_t(a, b))
-                        corrected.append(corrected_resampled_t(a, b, TEST_SHARE))
+                        corrected.append(corrected_resampled_t(a, b, look.test_share))
     adjusted = [benjamini_hochberg([test.p for test in tests]).p for tests in (plain, corrected)]
     return {
         key: Comparison(test.difference, float(p), float(sure), test.df + 1)
