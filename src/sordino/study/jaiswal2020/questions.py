@@ -45,12 +45,13 @@ def _mean(
     features: Sequence[str] = (),
     group: str = "",
     condition: str = "",
+    tasks: Sequence[str] | None = None,
 ) -> float:
     """The mean over streams and tasks of the run; NaN without any."""
     values = [
         look(stream, task, release, metric, group, condition).value
         for stream in (features or look.features)
-        for task in look.tasks
+        for task in (look.tasks if tasks is None else tasks)
     ]
     finite = [value for value in values if not math.isnan(value)]
     return float(np.mean(finite)) if finite else math.nan
@@ -109,10 +110,12 @@ def _genders(look: Look) -> str:
 
 
 def _place(look: Look) -> str:
-    joint, apart = (
-        _mean(look, release, "privacy", ["both"]) for release in ("private", "private-streams")
+    releases = ("private", "private-streams")
+    tasks = [task for task in look.tasks if all(look.has("both", task, name) for name in releases)]
+    (joint, apart), u = (
+        [_mean(look, release, metric, ["both"], tasks=tasks) for release in releases]
+        for metric in ("privacy", "uar")
     )
-    u = [_mean(look, release, "uar", ["both"]) for release in ("private", "private-streams")]
     if math.isnan(joint - apart):
         return ""
     return (
