@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType, ModuleType
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn, get_args, get_origin
 
 import pytest
 import typer
@@ -132,7 +132,11 @@ def test_an_option_has_one_meaning_in_all_commands() -> None:
     for parameter in OPTIONS:
         annotation = parameter.type_descriptor.annotation
         kind = Path if annotation is Location else annotation  # some paths may be URLs
-        kinds.setdefault(parameter.opts[0], set()).add(f"{parameter.metavar} {kind}")
+        if get_origin(kind) is list:  # a repeatable option means what one value means
+            (kind,) = get_args(kind)
+        choices = get_args(kind) if get_origin(kind) is Literal else ()
+        words = parameter.metavar or "|".join(choices)
+        kinds.setdefault(parameter.opts[0], set()).add(f"{words} {str if choices else kind}")
     assert {name: values for name, values in kinds.items() if len(values) > 1} == {}
 
 

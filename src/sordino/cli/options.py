@@ -189,7 +189,7 @@ ReleasesOption = Annotated[
         "other people's: aibt and chimera (extra peers), learned-noise, mcadams, leace.",
     ),
 ]
-_FEATURES_HELP: Final = (
+FEATURES_HELP: Final = (
     "auto (speech where its extra is installed, else mel), mel, speech, speech-tiny, speech+mel, "
     "voice-print (extra reid), IS13, ComParE_2016, eGeMAPSv02, speech:FOLDER@LAYER of a local "
     "model,"
@@ -199,21 +199,12 @@ FeaturesOption = Annotated[
     typer.Option(
         "--features",
         metavar="SET",
-        help=f"{_FEATURES_HELP} MODULE:NAME of your own, or a table of vectors: FILE.parquet.",
-    ),
-]
-SeveralFeaturesOption = Annotated[
-    list[str],
-    typer.Option(
-        "--features",
-        metavar="SET",
-        help=f"{_FEATURES_HELP} MODULE:NAME of your own, or a table of vectors: FILE.parquet. "
-        "Repeatable: one table then has all sets.",
+        help=f"{FEATURES_HELP} MODULE:NAME of your own, or a table of vectors: FILE.parquet.",
     ),
 ]
 FeatureSetOption = Annotated[
     str,
-    typer.Option("--features", metavar="SET", help=f"{_FEATURES_HELP} or MODULE:NAME of your own."),
+    typer.Option("--features", metavar="SET", help=f"{FEATURES_HELP} or MODULE:NAME of your own."),
 ]
 EncoderOption = Annotated[
     Path | None,
@@ -240,7 +231,7 @@ CorpusOption = Annotated[
         help="A corpus and its folder; repeatable. manifest=FILE.csv reads any other recordings.",
     ),
 ]
-_CONDITIONS_HELP: Final = (
+CONDITIONS_HELP: Final = (
     "standard: fit also on copies of the recordings in noise, rooms and channels; none: on the "
     "recordings alone."
 )
@@ -248,13 +239,9 @@ ConditionsOption = Annotated[
     Literal["none", "standard"] | None,
     typer.Option(
         "--conditions",
-        help=_CONDITIONS_HELP,
+        help=CONDITIONS_HELP,
         show_default="standard; none for a table of vectors",
     ),
-]
-PaperConditionsOption = Annotated[
-    list[str],
-    typer.Option("--conditions", metavar="none|standard", help=f"{_CONDITIONS_HELP} Repeatable."),
 ]
 NoiseOption = Annotated[
     Path | None,

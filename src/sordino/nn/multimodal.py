@@ -157,13 +157,14 @@ class Outputs:
 
 
 class Encoded(NamedTuple):
-    """The embedding of a batch `(n, width)`, the inputs of the attributes' heads (itself or the
-    pooled streams), and its Gaussian if it has one.
-    """
+    """A batch after the encoders."""
 
     embedding: Tensor
+    """`(n, width)`."""
     places: tuple[Tensor, ...]
+    """The inputs of the attributes' heads: the embedding itself, or the pooled streams."""
     posterior: Normal | None
+    """The Gaussian of a variational embedding."""
 
 
 class StreamEncoder(nn.Module):

@@ -9,7 +9,9 @@ import typer
 
 from sordino.cli.options import (
     CACHE,
+    CONDITIONS_HELP,
     CORES,
+    FEATURES_HELP,
     AttackersOption,
     CacheOption,
     ClusterOption,
@@ -19,9 +21,7 @@ from sordino.cli.options import (
     JsonOption,
     LatexOption,
     OutOption,
-    PaperConditionsOption,
     SeedOption,
-    SeveralFeaturesOption,
     attacker_families,
     corpora_from,
     resolve_features,
@@ -64,6 +64,19 @@ SequencesOption = Annotated[
         help="filterbank: 40 mel bands, as in the paper; speech: the frames of a pretrained "
         "encoder, which need the extra `speech`.",
     ),
+]
+SeveralFeaturesOption = Annotated[
+    list[str],
+    typer.Option(
+        "--features",
+        metavar="SET",
+        help=f"{FEATURES_HELP} MODULE:NAME of your own, or a table of vectors: FILE.parquet. "
+        "Repeatable: one table then has all sets.",
+    ),
+]
+PaperConditionsOption = Annotated[
+    list[str],
+    typer.Option("--conditions", metavar="none|standard", help=f"{CONDITIONS_HELP} Repeatable."),
 ]
 OnlyOption = Annotated[
     list[str] | None,

@@ -32,7 +32,9 @@ class Setting(NamedTuple):
     """A feature set and the conditions of the fit."""
 
     features: str
+    """A feature set, or a table of vectors."""
     conditions: FitConditions
+    """`standard` fits on noisy copies too."""
 
     def __str__(self) -> str:
         """The name of its folder: `speech` or `speech-standard`."""
