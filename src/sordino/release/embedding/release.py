@@ -43,6 +43,9 @@ from sordino.release import archive
 from sordino.release.array_release import read_only
 from sordino.release.embedding import fit_bins
 
+RIVALS: Final = ("leace", "vib", "aibt")
+"""The embeddings of other people's methods. No bundle holds them."""
+
 EMBEDDINGS: Final = (
     "general",
     "private",
@@ -52,14 +55,9 @@ EMBEDDINGS: Final = (
     "private-streams",
     "private-speaker",
     "private-multiple",
-    "leace",
-    "vib",
-    "aibt",
+    *RIVALS,
 )
 """Every embedding by name, in the order of the tables."""
-
-RIVALS: Final = ("leace", "vib", "aibt")
-"""The embeddings of other people's methods. No bundle holds them."""
 
 
 class Embedding:

@@ -16,6 +16,9 @@ from sordino.types import Rows, Statistic
 DIFFERENCES: Final = ("uar_difference", "uar_against_general", "cost")
 """Metrics in [-1, 1]."""
 
+_ROW: Final = ["draw", "row", "truth", "speaker", "gender"]
+_CLAIM: Final = [*_ROW, "claim"]
+
 
 def over_draws(
     table: pd.DataFrame,
@@ -49,9 +52,8 @@ def over_draws(
 def averaged(table: pd.DataFrame) -> pd.DataFrame:
     """One row per test row: the likeliest class of the posteriors, averaged over seeds."""
     table = table.assign(draw=table["draw"].str.split(" ").str[0])
-    keys = ["draw", "row", "truth", "speaker", "gender"]
-    posterior = table.pivot_table(index=keys, columns="prediction", values="score").reset_index()
-    return posterior[keys].assign(prediction=posterior.drop(columns=keys).to_numpy().argmax(axis=1))
+    posterior = table.pivot_table(index=_ROW, columns="prediction", values="score").reset_index()
+    return posterior[_ROW].assign(prediction=posterior.drop(columns=_ROW).to_numpy().argmax(axis=1))
 
 
 def against_general(guesses: pd.DataFrame) -> Iterator[dict[str, Any]]:
@@ -67,9 +69,8 @@ def against_general(guesses: pd.DataFrame) -> Iterator[dict[str, Any]]:
         general = of_embedding.pop(("general", ""), None)
         if general is None:
             continue
-        general = general.rename(columns={"prediction": "of_general"})
         for (release, condition), rows in of_embedding.items():
-            both = rows.merge(general, on=["draw", "row", "truth", "speaker", "gender"])
+            pairs = rows.merge(general, on=_ROW, suffixes=("", "_reference"))
             names = {"features": features, "release": release, "condition": condition}
             where = {
                 **names,
@@ -78,15 +79,7 @@ def against_general(guesses: pd.DataFrame) -> Iterator[dict[str, Any]]:
                 "target": task,
                 "metric": "uar_against_general",
             }
-            yield from over_draws(both, _gain, where, secret=False, chance=0.0)
-
-
-def _gain(table: pd.DataFrame) -> Statistic:
-    truth, prediction = truth_and_prediction(table)
-    general = table["of_general"].to_numpy().astype(np.intp)
-    return lambda rows: (
-        metrics.uar(truth[rows], prediction[rows]) - metrics.uar(truth[rows], general[rows])
-    )
+            yield from over_draws(pairs, _uar_gain, where, secret=False, chance=0.0)
 
 
 def task_costs(guesses: pd.DataFrame) -> Iterator[dict[str, Any]]:
@@ -110,7 +103,7 @@ def task_costs(guesses: pd.DataFrame) -> Iterator[dict[str, Any]]:
                 both, single = (
                     _claims(asked[asked["condition"] == name]) for name in (condition, alone)
                 )
-                pairs = both.merge(single, on=_CLAIM, suffixes=("", "_alone"))
+                pairs = both.merge(single, on=_CLAIM, suffixes=("", "_reference"))
                 where = {
                     "features": features,
                     "release": "general",
@@ -121,13 +114,10 @@ def task_costs(guesses: pd.DataFrame) -> Iterator[dict[str, Any]]:
                     "metric": "cost",
                     "group": task,
                 }
-                statistic = _auc_cost if task == "speaker" else _uar_cost
+                statistic = _auc_gain if task == "speaker" else _uar_gain
                 of_age = task == "age"
                 pairs = one_draw(pairs) if of_age else pairs
                 yield from over_draws(pairs, statistic, where, secret=of_age, chance=0.0)
-
-
-_CLAIM: Final = ["draw", "row", "truth", "speaker", "gender", "claim"]
 
 
 def _claims(table: pd.DataFrame) -> pd.DataFrame:
@@ -140,16 +130,18 @@ def one_draw(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(draw="all folds")
 
 
-def _auc_cost(table: pd.DataFrame) -> Statistic:
-    truth = table["truth"].to_numpy() == 1
-    both, alone = (table[name].to_numpy() for name in ("score", "score_alone"))
-    return lambda rows: metrics.auc(truth[rows], both[rows]) - metrics.auc(truth[rows], alone[rows])
+def _auc_gain(table: pd.DataFrame) -> Statistic:
+    reference = auc_statistic(table.assign(score=table["score_reference"]))
+    return _difference(auc_statistic(table), reference)
 
 
-def _uar_cost(table: pd.DataFrame) -> Statistic:
-    truth, both = truth_and_prediction(table)
-    alone = table["prediction_alone"].to_numpy().astype(np.intp)
-    return lambda rows: metrics.uar(truth[rows], both[rows]) - metrics.uar(truth[rows], alone[rows])
+def _uar_gain(table: pd.DataFrame) -> Statistic:
+    reference = uar_statistic(table.assign(prediction=table["prediction_reference"]))
+    return _difference(uar_statistic(table), reference)
+
+
+def _difference(statistic: Statistic, reference: Statistic) -> Statistic:
+    return lambda rows: statistic(rows) - reference(rows)
 
 
 def uar_statistic(table: pd.DataFrame) -> Statistic:
